@@ -1,0 +1,82 @@
+// Adapter: brings one subject up over given layers and hands out a place to run steps.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/case/case.h"
+#include "harness/ops/dialect.h"
+#include "harness/ops/vfs.h"
+
+namespace ovlcheck {
+
+// What the worker it runs in may do.
+struct Environment {
+  std::string privilege;     // "root", "userns" or "none" (no namespaces: only in-process subjects)
+  bool mapped_uids = false;  // more than one user id exists here
+  bool dev_fuse = false;     // /dev/fuse can be opened
+  std::string kernel;        // uname -r
+  std::string fs;            // scratch file system: "tmpfs", "ext4", ...
+};
+
+// A failed mount: errno and what the subject said (stderr, kernel message).
+struct MountError {
+  int error = 0;
+  std::string message;
+};
+
+// The directories of one case, all below `dir` (absolute `path`): "lower0".."lowerN" (0 topmost), "data0"..., "upper", "work", "merged".
+struct LayerDirs {
+  int dir = -1;      // descriptor of the case's directory
+  std::string path;  // its absolute path in the worker
+  std::vector<std::string> lowers, data;  // relative to dir, in mount order
+  std::string upper, work;                // relative to dir; "" = read-only
+  std::string merged = "merged";
+};
+
+// A subject that is up.
+class Mount {
+ public:
+  virtual ~Mount() = default;  // takes it down, by force if need be
+  // The mounter's view. Lives as long as the mount.
+  virtual Vfs& vfs() = 0;
+  // Takes it down cleanly; EBUSY etc. as errno. All views must have let go.
+  virtual Sys<void> unmount() = 0;
+  // Says how the subject's own process ended, if it has one and it has ended; else nothing.
+  virtual std::optional<std::string> died() { return std::nullopt; }
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+  // Why this subject cannot run here at all ("no /dev/fuse", "fuse-overlayfs is not installed: apt-get install fuse-overlayfs"), or nothing.
+  virtual std::optional<std::string> missing(const Environment& environment) const = 0;
+  // Why this subject cannot run this case (an option it does not have), or nothing.
+  virtual std::optional<std::string> cannot(const Case& c) const = 0;
+  // Version as the subject reports it, e.g. "fuse-overlayfs 1.10".
+  virtual std::string version() const = 0;
+  // All options with the values in force when `asked` are asked for.
+  virtual Options effective(const Options& asked) const = 0;
+  virtual const Dialect& dialect() const = 0;
+  // Does it keep lower and upper apart (not `plain`)?
+  virtual bool has_layers() const { return true; }
+  virtual tl::expected<std::unique_ptr<Mount>, MountError> mount(const LayerDirs& dirs, const Options& options) = 0;
+};
+
+// A subject's name: KIND[:OPTION[=VALUE],...], e.g. "kernel:redirect_dir=on,index=on".
+struct SubjectName {
+  std::string kind;
+  Options options;  // defaults for cases that do not set them
+};
+// Throws BadCase on a malformed name.
+SubjectName parse_subject(const std::string& name);
+
+// The adapter of that subject for a worker in `environment`; throws BadCase (with the known kinds) for an unknown one.
+std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment& environment);
+
+// Kinds in the order they are shown: kernel, userlay, userlay-fuse, fuse-overlayfs, unionfs-fuse, mergerfs, aufs, plain.
+std::vector<std::string> known_subjects();
+
+}  // namespace ovlcheck

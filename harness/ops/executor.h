@@ -1,0 +1,33 @@
+// Executor: runs the plain steps of a case (everything but mounting) against a Vfs and records what happened.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "harness/case/case.h"
+#include "harness/ops/observation.h"
+#include "harness/ops/vfs.h"
+
+namespace ovlcheck {
+
+// Holds the names a case has given to descriptors, mappings and results. One per mounted tree; descriptors die with
+// it (call forget() before an unmount).
+class Executor {
+ public:
+  // `actors` and `vfs` must outlive it.
+  Executor(Vfs& vfs, const std::map<std::string, Actor>& actors);
+  ~Executor();
+
+  // Runs one step; never throws for what a file system does. `parallel` runs its tracks on threads of their own, with barriers.
+  StepResult run(const Step& step);
+  // Closes all descriptors and mappings, forgets the actors' views.
+  void forget();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ovlcheck

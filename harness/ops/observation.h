@@ -1,0 +1,44 @@
+// Observation: everything seen while one case ran on one subject. Pure data; JSON is its wire format.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/case/json.h"
+#include "harness/case/tree.h"
+
+namespace ovlcheck {
+
+// What one step did.
+struct StepResult {
+  bool ran = false;
+  int error = 0;      // errno, 0 = it worked
+  Json value;         // result members (cases/README.md), null if none
+  std::string skip;   // why the subject cannot do this step; "" = it can
+  // Layers that changed during the step: "upper", "lower[0]"...
+  std::vector<std::string> touched;
+  std::vector<std::vector<StepResult>> tracks;  // parallel: one per list; offline: one
+};
+
+// How the case ended for the one who ran it.
+enum class End { complete, skip, error, timeout, crash };
+
+struct Observation {
+  End end = End::complete;
+  std::string reason;           // of any end but complete
+  std::string at_step;          // JSON pointer of the step under way then, "" outside of steps
+  Json options;                 // effective mount options
+  std::string fs;               // of the scratch: "tmpfs", "ext4"
+  std::string privilege;        // "root", "userns" or "none"
+  std::vector<StepResult> steps;
+  // Snapshots in terms of meaning, by layer name: "before" (merged, before the first step), "merged", "upper", "work", "lower[0]".
+  std::map<std::string, Tree> trees;
+  // The same layers as raw on-disk trees, where `after` asks for them.
+  double seconds = 0;  // wall clock, layers to unmount
+};
+
+Json json_from_observation(const Observation& observation);
+Observation observation_from_json(const Json& json);
+
+}  // namespace ovlcheck
