@@ -27,10 +27,11 @@ struct MountError {
   std::string message;
 };
 
-// The directories of one case, all below `dir` (absolute `path`): "lower0".."lowerN" (0 topmost), "data0"..., "upper", "work", "merged".
+// The directories of one case, all below `dir` (absolute `path`): "lower0".."lowerN" (0 topmost), "data0"...,
+// "upper", "work", "merged".
 struct LayerDirs {
-  int dir = -1;      // descriptor of the case's directory
-  std::string path;  // its absolute path in the worker
+  int dir = -1;                           // descriptor of the case's directory
+  std::string path;                       // its absolute path in the worker
   std::vector<std::string> lowers, data;  // relative to dir, in mount order
   std::string upper, work;                // relative to dir; "" = read-only
   std::string merged = "merged";
@@ -51,7 +52,8 @@ class Mount {
 class Adapter {
  public:
   virtual ~Adapter() = default;
-  // Why this subject cannot run here at all ("no /dev/fuse", "fuse-overlayfs is not installed: apt-get install fuse-overlayfs"), or nothing.
+  // Why this subject cannot run here at all ("no /dev/fuse", "fuse-overlayfs is not installed: apt-get
+  // install fuse-overlayfs"), or nothing.
   virtual std::optional<std::string> missing(const Environment& environment) const = 0;
   // Why this subject cannot run this case (an option it does not have), or nothing.
   virtual std::optional<std::string> cannot(const Case& c) const = 0;
@@ -62,7 +64,8 @@ class Adapter {
   virtual const Dialect& dialect() const = 0;
   // Does it keep lower and upper apart (not `plain`)?
   virtual bool has_layers() const { return true; }
-  virtual tl::expected<std::unique_ptr<Mount>, MountError> mount(const LayerDirs& dirs, const Options& options) = 0;
+  virtual tl::expected<std::unique_ptr<Mount>, MountError> mount(const LayerDirs& dirs,
+                                                                 const Options& options) = 0;
 };
 
 // A subject's name: KIND[:OPTION[=VALUE],...], e.g. "kernel:redirect_dir=on,index=on".
@@ -73,10 +76,12 @@ struct SubjectName {
 // Throws BadCase on a malformed name.
 SubjectName parse_subject(const std::string& name);
 
-// The adapter of that subject for a worker in `environment`; throws BadCase (with the known kinds) for an unknown one.
+// The adapter of that subject for a worker in `environment`; throws BadCase (with the known kinds) for an
+// unknown one.
 std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment& environment);
 
-// Kinds in the order they are shown: kernel, userlay, userlay-fuse, fuse-overlayfs, unionfs-fuse, mergerfs, aufs, plain.
+// Kinds in the order they are shown: kernel, userlay, userlay-fuse, fuse-overlayfs, unionfs-fuse, mergerfs,
+// aufs, plain.
 std::vector<std::string> known_subjects();
 
 }  // namespace ovlcheck

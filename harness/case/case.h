@@ -47,7 +47,7 @@ struct Case {
   std::string id;  // within the group, with the table's values in brackets
   std::string title, about;
   std::vector<std::string> clauses;
-  std::string file;  // it came from, for messages
+  std::string file;     // it came from, for messages
   std::string pointer;  // of the case in that file
 
   std::vector<Tree> lowers;  // [0] topmost

@@ -9,7 +9,8 @@
 namespace ovlcheck {
 
 // Checks syntax, schema, tables, unique names, known operations and members, descriptors that are used before
-// an `open`, names of actors, layers, errno and constants, clause ids against `clauses.json` where one lies in the folder.
+// an `open`, names of actors, layers, errno and constants, clause ids against `clauses.json` where one lies
+// in the folder.
 std::vector<Problem> lint(const std::vector<std::string>& paths);
 
 }  // namespace ovlcheck

@@ -25,8 +25,8 @@ struct Time {
   bool operator==(const Time&) const = default;
 };
 
-// One stretch of a file's content. `data` holds the bytes; `fill` repeats one byte; a hole reads as zeroes and
-// is never written; `digest` stands for content too long to carry (observed trees only).
+// One stretch of a file's content. `data` holds the bytes; `fill` repeats one byte; a hole reads as zeroes
+// and is never written; `digest` stands for content too long to carry (observed trees only).
 struct Piece {
   enum class Kind { data, fill, hole, digest };
   Kind kind = Kind::data;
@@ -51,9 +51,10 @@ enum class Match { node, anything, absent };
 
 // What overlayfs writes on a node besides its content, in terms of meaning.
 struct Marks {
-  std::string opaque;    // "" none, "y" hides lower directories, "x" may hold xattr whiteouts
+  std::string opaque;  // "" none, "y" hides lower directories, "x" may hold xattr whiteouts
   std::optional<std::string> redirect;
-  std::optional<std::string> whiteout;  // requested format of a whiteout: "char", "xattr"; empty: the subject's own
+  std::optional<std::string>
+      whiteout;  // requested format of a whiteout: "char", "xattr"; empty: the subject's own
   bool metacopy = false;
   std::optional<bool> origin;  // expectation: compared where set
   std::optional<bool> impure;
@@ -65,9 +66,9 @@ struct Tree {
   NodeType type = NodeType::directory;
   Match match = Match::node;
 
-  Content content;                       // file
-  std::string target;                    // symlink: its target; hardlink: path of the other name from the root
-  unsigned major = 0, minor = 0;         // character, block
+  Content content;                // file
+  std::string target;             // symlink: its target; hardlink: path of the other name from the root
+  unsigned major = 0, minor = 0;  // character, block
   std::map<std::string, Tree> children;  // directory; names are bytes
   bool others_allowed = false;           // directory of an expectation: "..." was given
 
@@ -75,7 +76,8 @@ struct Tree {
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
   std::optional<Time> mtime, atime;
-  // Value, or for expectations only: nullopt = must be absent, and `xattrs_present` names that may have any value.
+  // Value, or for expectations only: nullopt = must be absent, and `xattrs_present` names that may have any
+  // value.
   std::map<std::string, std::optional<std::string>> xattrs;
   std::vector<std::string> xattrs_present;
   std::optional<std::string> acl, default_acl;

@@ -8,7 +8,20 @@
 namespace ovlcheck {
 
 // What an operand is; decides how it is checked, printed and substituted.
-enum class Operand { path, descriptor, path_or_descriptor, paths, descriptors, descriptor_and_path, text, flag, layer, options, program, tracks };
+enum class Operand {
+  path,
+  descriptor,
+  path_or_descriptor,
+  paths,
+  descriptors,
+  descriptor_and_path,
+  text,
+  flag,
+  layer,
+  options,
+  program,
+  tracks
+};
 
 struct Operation {
   std::string_view name;
@@ -23,12 +36,13 @@ const std::vector<Operation>& vocabulary();
 // The operation of that name or nullptr.
 const Operation* find_operation(std::string_view name);
 
-// Symbolic constants in cases ("O_RDWR|O_CREAT", "RENAME_EXCHANGE", "FS_IMMUTABLE_FL", "ENOENT"). `kind` is one of
-// open, resolve, rename, at, fallocate, prot, map, xattr, lock, access, whence, inotify, fsflag, statx.
-// Throws BadCase (pointer empty) on an unknown name.
+// Symbolic constants in cases ("O_RDWR|O_CREAT", "RENAME_EXCHANGE", "FS_IMMUTABLE_FL", "ENOENT"). `kind` is
+// one of open, resolve, rename, at, fallocate, prot, map, xattr, lock, access, whence, inotify, fsflag,
+// statx. Throws BadCase (pointer empty) on an unknown name.
 unsigned long constant(std::string_view kind, std::string_view text);
 
-// "ENOENT" <-> 2. `errno_number` returns 0 for an unknown name, `errno_name` "E<number>" for an unknown number.
+// "ENOENT" <-> 2. `errno_number` returns 0 for an unknown name, `errno_name` "E<number>" for an unknown
+// number.
 int errno_number(std::string_view name);
 std::string errno_name(int number);
 

@@ -16,8 +16,9 @@ Verdict verdict_from_name(const std::string& name);
 
 // One difference between two trees at one path.
 struct TreeDifference {
-  std::string path;      // "d/f"; "." = the root
-  std::string what;      // "content", "mode", "type", "missing", "unexpected", "whiteout", "opaque", "xattr user.a", ...
+  std::string path;  // "d/f"; "." = the root
+  std::string
+      what;  // "content", "mode", "type", "missing", "unexpected", "whiteout", "opaque", "xattr user.a", ...
   std::string expected;  // in words; "" for unexpected
   std::string observed;  // in words; "" for missing
 };
@@ -35,7 +36,7 @@ struct Outcome {
   std::string subject;
   std::string case_name;
   Verdict verdict = Verdict::pass;
-  std::string reason;  // of skip, error, timeout, crash
+  std::string reason;                 // of skip, error, timeout, crash
   std::vector<Deviation> deviations;  // of fail
   double seconds = 0;
 };

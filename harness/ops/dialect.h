@@ -18,14 +18,15 @@ class Dialect {
   virtual Tree decode(const Tree& raw) const = 0;
 };
 
-// Linux overlayfs: char 0/0 or xattr whiteouts, opaque, redirect, metacopy, origin, impure as xattrs below `prefix` ("trusted.overlay." or
-// "user.overlay.").
+// Linux overlayfs: char 0/0 or xattr whiteouts, opaque, redirect, metacopy, origin, impure as xattrs below
+// `prefix` ("trusted.overlay." or "user.overlay.").
 std::unique_ptr<Dialect> overlayfs_dialect(const std::string& prefix);
 
 // No marks at all: encode throws BadCase for any, decode changes nothing.
 std::unique_ptr<Dialect> plain_dialect();
 
-// What the merged view of these layers (in terms of meaning; `upper` may be null; lowers[0] topmost) looks like: what overlayfs should show.
+// What the merged view of these layers (in terms of meaning; `upper` may be null; lowers[0] topmost) looks
+// like: what overlayfs should show.
 Tree flatten(const Tree* upper, const std::vector<Tree>& lowers);
 
 }  // namespace ovlcheck

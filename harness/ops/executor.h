@@ -12,15 +12,16 @@
 
 namespace ovlcheck {
 
-// Holds the names a case has given to descriptors, mappings and results. One per mounted tree; descriptors die with
-// it (call forget() before an unmount).
+// Holds the names a case has given to descriptors, mappings and results. One per mounted tree; descriptors
+// die with it (call forget() before an unmount).
 class Executor {
  public:
   // `actors` and `vfs` must outlive it.
   Executor(Vfs& vfs, const std::map<std::string, Actor>& actors);
   ~Executor();
 
-  // Runs one step; never throws for what a file system does. `parallel` runs its tracks on threads of their own, with barriers.
+  // Runs one step; never throws for what a file system does. `parallel` runs its tracks on threads of their
+  // own, with barriers.
   StepResult run(const Step& step);
   // Closes all descriptors and mappings, forgets the actors' views.
   void forget();

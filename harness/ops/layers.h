@@ -9,19 +9,19 @@
 
 namespace ovlcheck {
 
-// Builds `tree` into the existing directory `dir` (descriptor). Expects a raw tree: no whiteout nodes, no marks (see dialect.h). Names never
-// follow symbolic links. Fails with errno; `where` then names the node.
+// Builds `tree` into the existing directory `dir` (descriptor). Expects a raw tree: no whiteout nodes, no
+// marks (see dialect.h). Names never follow symbolic links. Fails with errno; `where` then names the node.
 Sys<void> build_tree(int dir, const Tree& tree, std::string* where = nullptr);
 
-// The raw tree below `dir`, all attributes set, content up to 4 KiB (longer as digest), overlay xattrs plain. Only reads: atime aside, nothing
-// changes. Nodes that cannot be looked at carry `trouble`.
+// The raw tree below `dir`, all attributes set, content up to 4 KiB (longer as digest), overlay xattrs plain.
+// Only reads: atime aside, nothing changes. Nodes that cannot be looked at carry `trouble`.
 Tree snapshot(int dir);
 
 // The same through a Vfs (what the default actor sees), "" = its root.
 Tree snapshot(Vfs& vfs);
 
-// A hash over names, types, modes, owners, sizes, times (not atime), link counts, xattrs of everything below `dir`; with_data also over
-// file contents. Equal hashes = nothing changed.
+// A hash over names, types, modes, owners, sizes, times (not atime), link counts, xattrs of everything below
+// `dir`; with_data also over file contents. Equal hashes = nothing changed.
 uint64_t fingerprint(int dir, bool with_data);
 
 // Removes everything below `dir`; returns the first error.

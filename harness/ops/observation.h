@@ -13,9 +13,9 @@ namespace ovlcheck {
 // What one step did.
 struct StepResult {
   bool ran = false;
-  int error = 0;      // errno, 0 = it worked
-  Json value;         // result members (cases/README.md), null if none
-  std::string skip;   // why the subject cannot do this step; "" = it can
+  int error = 0;     // errno, 0 = it worked
+  Json value;        // result members (cases/README.md), null if none
+  std::string skip;  // why the subject cannot do this step; "" = it can
   // Layers that changed during the step: "upper", "lower[0]"...
   std::vector<std::string> touched;
   std::vector<std::vector<StepResult>> tracks;  // parallel: one per list; offline: one
@@ -26,13 +26,14 @@ enum class End { complete, skip, error, timeout, crash };
 
 struct Observation {
   End end = End::complete;
-  std::string reason;           // of any end but complete
-  std::string at_step;          // JSON pointer of the step under way then, "" outside of steps
-  Json options;                 // effective mount options
-  std::string fs;               // of the scratch: "tmpfs", "ext4"
-  std::string privilege;        // "root", "userns" or "none"
+  std::string reason;     // of any end but complete
+  std::string at_step;    // JSON pointer of the step under way then, "" outside of steps
+  Json options;           // effective mount options
+  std::string fs;         // of the scratch: "tmpfs", "ext4"
+  std::string privilege;  // "root", "userns" or "none"
   std::vector<StepResult> steps;
-  // Snapshots in terms of meaning, by layer name: "before" (merged, before the first step), "merged", "upper", "work", "lower[0]".
+  // Snapshots in terms of meaning, by layer name: "before" (merged, before the first step), "merged",
+  // "upper", "work", "lower[0]".
   std::map<std::string, Tree> trees;
   // The same layers as raw on-disk trees, where `after` asks for them.
   double seconds = 0;  // wall clock, layers to unmount
