@@ -68,6 +68,10 @@ struct Case {
 // Reads one expanded case object (no "for"); throws BadCase.
 Case case_from_json(const Json& json, const std::string& group, const std::string& pointer);
 
+// `options` with the members of a "mount" or "remount" object applied: text or a number sets, true sets a
+// bare option, false removes. Throws BadCase; `where` is the pointer of `changes`.
+Options changed_options(Options options, const Json& changes, const std::string& where);
+
 // Expands "for" tables of one case object into plain case objects; a case without a table gives itself.
 // Throws BadCase.
 std::vector<Json> expand_table(const Json& json, const std::string& pointer);
@@ -81,7 +85,9 @@ std::vector<Case> read_cases(const std::string& text, const std::string& file);
 std::vector<Case> load_cases(const std::vector<std::string>& paths);
 
 // Does "5.11" <= version etc. hold? `range` is a list of comparisons separated by blanks, all of which must
-// hold: ">=5.11 <6.8". `version` is a release as of uname(2); only its leading numbers count.
+// hold: ">=5.11 <6.8". `version` is a release as of uname(2); only its leading numbers count, and of those as
+// many as the bound has: 6.8.3 is "<=6.8". A version without numbers is newer than all. Throws BadCase
+// (pointer empty) on a malformed range.
 bool version_in_range(const std::string& version, const std::string& range);
 
 }  // namespace ovlcheck

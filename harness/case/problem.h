@@ -10,9 +10,9 @@ namespace ovlcheck {
 
 struct Problem {
   std::string file;
-  std::string pointer;  // JSON pointer, "" = whole document
-  int line = 0;         // from 1; 0 = unknown
-  std::string message;  // what is wrong and, where it helps, the remedy
+  std::string pointer = {};  // JSON pointer, "" = whole document
+  int line = 0;              // from 1; 0 = unknown
+  std::string message;       // what is wrong and, where it helps, the remedy
 };
 
 // "cases/rename.json:12: /cases/0/steps/1: unknown member "expct" (did you mean "expect"?)"

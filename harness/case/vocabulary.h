@@ -38,9 +38,14 @@ const Operation* find_operation(std::string_view name);
 
 // Symbolic constants in cases ("O_RDWR|O_CREAT", "RENAME_EXCHANGE", "FS_IMMUTABLE_FL", "ENOENT"). `kind` is
 // one of open, resolve, rename, at, fallocate, prot, map, xattr, lock, access, whence, inotify, fsflag,
-// statx. Throws BadCase (pointer empty) on an unknown name.
+// statx. A number ("0x10") stands for itself. Throws BadCase (pointer empty) on an unknown name.
 unsigned long constant(std::string_view kind, std::string_view text);
 
+// The names of the constants of that kind which are set in `value`, e.g. for what getflags saw.
+std::vector<std::string_view> constant_names(std::string_view kind, unsigned long value);
+
+// All errno names, in the order of their numbers.
+std::vector<std::string_view> errno_names();
 // "ENOENT" <-> 2. `errno_number` returns 0 for an unknown name, `errno_name` "E<number>" for an unknown
 // number.
 int errno_number(std::string_view name);

@@ -1,0 +1,22 @@
+// Finding and parsing the JSON files of a folder of cases.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/case/json.h"
+
+namespace ovlcheck {
+
+// The case files at or below the paths (*.json, but not clauses.json and schema/), sorted. A path that is no
+// folder stands for itself. Throws BadCase.
+std::vector<std::string> case_files(const std::vector<std::string>& paths);
+
+// A file's bytes, cut off a little above the largest size that parse_document() takes. Throws BadCase.
+std::string read_text(const std::string& file);
+
+// Parses a text that may be anything: too large, nested too deeply, not JSON, with repeated members. Throws
+// BadCase naming `file`, pointers and lines.
+Json parse_document(const std::string& text, const std::string& file);
+
+}  // namespace ovlcheck
