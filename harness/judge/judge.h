@@ -16,19 +16,26 @@ struct Facts {
   std::string kernel;     // version of the judged kernel, "" for subjects that are not the kernel (treated as
                           // the newest)
   std::string privilege;  // "root", "userns", "none"
-  std::string fs;
+  std::string fs;         // of the scratch
+  bool samefs = true;     // are all layers on one file system?
 };
 
-// Judges one run of a case by its expectations and by the invariants.
+// Judges one run of a case by its expectations and by the invariants. The first thing that keeps a step from
+// being judged ends it: a step that was skipped or never ran makes the case a skip or an error, unless a
+// deviation was found before it. A case that cannot be judged (it compares with a name that is not there) is
+// an error too. `has_layers` false: only trees of merged are compared. The caller sets `subject`.
 Outcome judge(const Case& c, const Observation& seen, const Facts& facts, bool has_layers);
 
 // Judges it by what another subject did (`run --against`): every step result, the merged tree, and upper in
-// terms of meaning must agree.
+// terms of meaning must agree. Left out is what has no meaning across subjects (inode and device numbers,
+// blocks, sizes and link counts of directories); two times agree if both are of the run itself. A reference
+// that did not complete makes it a skip.
 Outcome judge_against(const Case& c, const Observation& seen, const Observation& reference,
                       bool compare_upper);
 
 // All differences of an observed tree from an expected one (see "As an expectation" in cases/README.md). Root
-// path is ".".
+// path is "."; paths are in JSON's text convention. The content of a node that is expected to be a metacopy
+// is not compared: it has none.
 std::vector<TreeDifference> compare_trees(const Tree& expected, const Tree& observed);
 
 }  // namespace ovlcheck
