@@ -1,0 +1,56 @@
+#include "harness/report/markdown.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/report/sample_run.h"
+
+namespace ovlcheck {
+namespace {
+
+TEST(Markdown, IsAMatrixWithFootnotes) {
+  EXPECT_EQ(
+      markdown_report(sample_run()),
+      R"(Linux 6.1.0-18 on x86\_64, 2 CPUs, 2024-05-01T12:00:00Z; 5 cases, suite revision `00000000deadbeef`. A cell says how many of the cases that apply passed.
+
+- `kernel` 6.1.0-18, privilege root, on tmpfs
+- `userlay`, privilege none, on tmpfs
+- `fuse:a=on,metacopy=on` fuse 1.10, privilege userns, on ext4
+- `aufs` did not run: this kernel has no aufs
+
+| group | kernel | userlay | fuse:a=on,metacopy=on | aufs |
+|---|---:|---:|---:|---:|
+| copy-up | 2/2 | 1/2[^1] | - | - |
+| rename | 3/3 | 1/2[^2] | 1/3[^3] | - |
+| **total** | **5/5 (100%)** | **2/4 (50%)** | **1/3 (33%)** | - |
+
+[^1]: copy-up on userlay:
+
+    - `copy-up/mmap`: crash at step 3.1.2 `mwrite m "x"`, the daemon died with SIGSEGV
+
+[^2]: rename on userlay:
+
+    - `rename/lower-dir-is-exdev` Renaming a directory of a lower layer fails with EXDEV (RENAME-1, RENAME-2)
+        - step 1 `rename d -> e`: expected `EXDEV`, observed `ok`
+        - after merged: `d` is missing (`dir`), `e` must not be there (`dir`), `g`: content is `"c"`, must be `"a|b"`
+
+[^3]: rename on fuse:a=on,metacopy=on:
+
+    - `rename/lower-dir-is-exdev` Renaming a directory of a lower layer fails with EXDEV (RENAME-1, RENAME-2)
+        - step 1 `rename d -> e`: expected `EXDEV`, observed `ok`
+        - after merged: `d` is missing (`dir`), `e` must not be there (`dir`), `g`: content is `"c"`, must be `"a|b"`
+)");
+}
+
+TEST(Markdown, OddTextStaysText) {
+  auto run = sample_run();
+  run.subjects[0].name = "a|b<c>";
+  for (Outcome& outcome : run.outcomes)
+    if (outcome.subject == "kernel") outcome.subject = "a|b<c>";
+  run.outcomes[7].deviations[0].observed = "two ``ticks``";
+  const std::string text = markdown_report(run);
+  EXPECT_NE(text.find("| group | a\\|b&lt;c> |"), std::string::npos);
+  EXPECT_NE(text.find("observed ``` two ``ticks`` ```"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ovlcheck
