@@ -107,7 +107,7 @@ struct SetAttr {
   std::optional<mode_t> mode;  // permission bits only
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
-  std::optional<off_t> size;
+  std::optional<off_t> size;      // the current size changes nothing, not even times
   std::optional<timespec> atime;  // tv_nsec may be UTIME_NOW
   std::optional<timespec> mtime;
 };
