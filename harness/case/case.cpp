@@ -2,9 +2,9 @@
 
 #include <limits>
 
+#include "harness/case/operation.h"
 #include "harness/case/place.h"
 #include "harness/case/suggest.h"
-#include "harness/case/vocabulary.h"
 
 namespace ovlcheck {
 namespace {
@@ -102,21 +102,11 @@ Actor actor_of(const Json& json, const Place& place) {
 
 std::vector<Step> steps_of(const Json& json, const Place& place, int depth);
 
-// The member that names the operation. "tree" is an operation of its own and a member of some others.
-const Operation* operation_of(const Json& step) {
-  const Operation* found = nullptr;
-  for (const auto& [key, value] : step.items()) {
-    const Operation* operation = find_operation(key);
-    if (operation && (!found || found->name == "tree")) found = operation;
-  }
-  return found;
-}
-
 Step step_of(const Json& json, const Place& place, int depth) {
-  const Operation* operation = operation_of(object_of(json, place));
-  if (!operation) place.fail("names no operation");
+  const auto operations = operations_in(object_of(json, place));
+  if (operations.size() != 1) place.fail("must name exactly one operation");
   Step step;
-  step.op = operation->name;
+  step.op = operations[0]->name;
   step.args = json;
   step.where = place.pointer();
   for (const auto& [key, value] : json.items()) {

@@ -9,6 +9,7 @@
 
 #include "harness/case/case.h"
 #include "harness/case/place.h"
+#include "harness/case/schema.h"
 #include "harness/case/table.h"
 
 namespace ovlcheck {
@@ -80,21 +81,20 @@ class Reader {
 
   std::vector<Case> read() {
     const Json document = parse_document(text_, file_);
-    const Json* cases = member(document, "cases");
-    if (!cases || !cases->is_array()) throw BadCase({problem("", "needs \"cases\", an array")});
-    const Json* group = member(document, "group");
-    if (!group || !group->is_string()) throw BadCase({problem("", "needs \"group\", a name")});
-    group_ = group->get<std::string>();
+    for (const Problem& p : check_file(document)) add(p.pointer, p.message);
+    if (!problems_.empty()) throw BadCase(std::move(problems_));
+    group_ = document.at("group").get<std::string>();
+    const Json& cases = document.at("cases");
     const Json* defaults = member(document, "defaults");
-    for (size_t i = 0; i < cases->size(); ++i)
-      read_case((*cases)[i], defaults ? *defaults : Json::object(), "/cases/" + std::to_string(i));
+    for (size_t i = 0; i < cases.size(); ++i)
+      read_case(cases[i], defaults ? *defaults : Json::object(), "/cases/" + std::to_string(i));
     if (!problems_.empty()) throw BadCase(std::move(problems_));
     return std::move(cases_);
   }
 
  private:
   static const Json* member(const Json& json, const char* key) {
-    const auto found = json.is_object() ? json.find(key) : json.end();
+    const auto found = json.find(key);
     return found == json.end() ? nullptr : &*found;
   }
 
@@ -118,26 +118,36 @@ class Reader {
 
   void read_case(const Json& json, const Json& defaults, const std::string& base) {
     Json whole = json;
-    if (json.is_object() && defaults.is_object())
-      for (const char* key : members_with_defaults)
-        if (const Json* value = member(defaults, key); value && !json.contains(key)) whole[key] = *value;
+    for (const char* key : members_with_defaults)
+      if (const Json* value = member(defaults, key); value && !json.contains(key)) whole[key] = *value;
+    const auto tell = [&](const std::vector<Problem>& found) {
+      for (const Problem& p : found) add(in_document(json, base, p.pointer), p.message);
+    };
+    if (json.contains("for")) {
+      const auto found = check_table_case(whole);
+      if (!found.empty()) return tell(found);
+    }
     try {
       const Table table(whole);
       for (size_t i = 0; i < table.size(); ++i) read_row(table, i, json, base);
     } catch (const BadCase& bad) {
-      for (const Problem& p : bad.problems) add(in_document(json, base, p.pointer), p.message);
+      tell(bad.problems);
     }
   }
 
   void read_row(const Table& table, size_t nth, const Json& json, const std::string& base) {
+    const Json row = table.expand(nth);
+    std::vector<Problem> found = check_case(row);
     Case c;
     try {
-      c = case_from_json(table.expand(nth), group_, "");
+      if (found.empty()) c = case_from_json(row, group_, "");
     } catch (const BadCase& bad) {
+      found = bad.problems;
+    }
+    if (!found.empty()) {
       Origins origins;
       table.expand(nth, &origins);
-      for (const Problem& p : bad.problems)
-        add(in_document(json, base, origin_of(p.pointer, origins)), p.message);
+      for (const Problem& p : found) add(in_document(json, base, origin_of(p.pointer, origins)), p.message);
       return;
     }
     c.file = file_;
