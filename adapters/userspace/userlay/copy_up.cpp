@@ -70,13 +70,13 @@ Result<void> Core::copy_up(const NodePtr& node, CopyData data) {
   std::lock_guard alone(node->copy_mutex);
   {
     std::shared_lock lock(tree_);
-    if (copied_up(*node, 0, data)) return {};
+    if (copied_up(*node, node->link_in_use(), data)) return {};
     if (read_only_) return tl::unexpected(EROFS);
   }
   auto prepared = prepare_data(node, data);
   if (!prepared) return forward(prepared);
   std::unique_lock lock(tree_);
-  return copy_up_locked(node, 0, data, &*prepared);
+  return copy_up_locked(node, node->link_in_use(), data, &*prepared);
 }
 
 Result<void> Core::copy_up_locked(const NodePtr& node, std::size_t link, CopyData data,

@@ -171,6 +171,7 @@ class Core {
   Result<struct stat> attr(const NodePtr& node);
   void map_inode(const Node& node, struct stat& st, int fsid) const;
   Result<Entry> entry(const NodePtr& node);
+  Result<Entry> entry_by_name(const NodePtr& node, const Node& parent, const std::string& name);
   Result<void> apply(const Caller& caller, const NodePtr& node, const SetAttr& change);
   Result<void> truncate(const NodePtr& node, off_t size);
   Result<void> drop_privilege_bits(const Caller& caller, const NodePtr& node, bool after_chown);

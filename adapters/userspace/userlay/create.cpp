@@ -253,11 +253,11 @@ Result<Entry> Core::link(NodeId id, NodeId parent_id, const std::string& name) {
   auto parent = directory(parent_id);
   if (!parent) return forward(parent);
   if (!source->links.empty()) {
-    if (auto r = nlink_start(source, 0); !r) return forward(r);
+    if (auto r = nlink_start(source, source->link_in_use()); !r) return forward(r);
   }
   if (auto r = copy_up_locked(*parent, 0, CopyData::kNone, nullptr); !r) return forward(r);
   if (source->metacopy()) {
-    if (auto r = set_redirect(source, 0, false); !r) return forward(r);
+    if (auto r = set_redirect(source, source->link_in_use(), false); !r) return forward(r);
   }
   if (source->has_origin()) {
     if (auto r = set_impure(**parent); !r) return forward(r);

@@ -345,6 +345,13 @@ Result<Entry> Core::entry(const NodePtr& node) {
   return Entry{node->id, *st};
 }
 
+Result<Entry> Core::entry_by_name(const NodePtr& node, const Node& parent, const std::string& name) {
+  if (node->links.size() > 1) {
+    if (auto link = link_index(*node, parent, name)) node->current_link = *link;
+  }
+  return entry(node);
+}
+
 Result<Entry> Core::lookup(NodeId parent_id, const std::string& name) {
   for (;;) {
     Found found;
@@ -353,7 +360,7 @@ Result<Entry> Core::lookup(NodeId parent_id, const std::string& name) {
       std::shared_lock lock(tree_);
       auto parent = directory(parent_id);
       if (!parent) return forward(parent);
-      if (NodePtr known = nodes_.child(**parent, name)) return entry(known);
+      if (NodePtr known = nodes_.child(**parent, name)) return entry_by_name(known, **parent, name);
       if (auto r = check_name(name); !r) return forward(r);
       if ((*parent)->removed) return tl::unexpected(ENOENT);
       version = (*parent)->version;
@@ -365,11 +372,11 @@ Result<Entry> Core::lookup(NodeId parent_id, const std::string& name) {
     std::unique_lock lock(tree_);
     auto parent = directory(parent_id);
     if (!parent) return forward(parent);
-    if (NodePtr known = nodes_.child(**parent, name)) return entry(known);
+    if (NodePtr known = nodes_.child(**parent, name)) return entry_by_name(known, **parent, name);
     if ((*parent)->version != version) continue;  // what was found may be out of date
     auto node = instantiate(*parent, name, std::move(found));
     if (!node) return forward(node);
-    return entry(*node);
+    return entry_by_name(*node, **parent, name);
   }
 }
 

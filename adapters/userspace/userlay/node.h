@@ -53,6 +53,8 @@ struct Node {
   bool metacopy() const { return is_regular() && (upper ? !upper_data : lower.size() > 1); }
   // A directory that exists in upper only and holds no whiteouts.
   bool pure_upper() const { return lower.empty() && !may_have_whiteouts; }
+  // An index into links, valid unless there are none.
+  std::size_t link_in_use() const { return current_link < links.size() ? current_link.load() : 0; }
   const RealPtr& metadata() const { return upper ? upper : lower.front(); }
 
   const NodeId id;
@@ -77,6 +79,9 @@ struct Node {
   std::uint64_t version = 0;       // of a directory's contents
   std::weak_ptr<Listing> listing;  // under listing_mutex
   std::mutex listing_mutex;
+
+  // The name it was last looked up by, which is the one that changes to it should bring to upper.
+  std::atomic<std::size_t> current_link{0};
 
   std::mutex copy_mutex;                     // serialises copy_up; taken before the tree lock
   std::atomic<std::uint32_t> data_epoch{0};  // grows when the data moves to upper
