@@ -36,13 +36,22 @@ Result<ino_t> Core::listed_ino(const NodePtr& node, const std::string& name, boo
   return st.st_ino;
 }
 
-Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node) {
+// Best effort: an impure mark that no entry needs only costs time.
+void Core::forget_impure(Node& directory) {
+  auto where = fds_.locate(directory.upper);
+  if (where && !read_only_ && sys::remove_xattr(*where, marks_[Mark::kImpure])) directory.impure = false;
+}
+
+// `real_as_is`: a directory that is not merged is shown as it is, even if it holds whiteouts, as in the
+// kernel.
+Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool real_as_is) {
   auto listing = std::make_shared<Listing>();
   listing->version = node->version;
   std::vector<RealPtr> stack;
   if (node->upper) stack.push_back(node->upper);
   stack.insert(stack.end(), node->lower.begin(), node->lower.end());
-  const bool alone = is_real_directory(*node);
+  const bool alone = real_as_is && is_real_directory(*node);
+  bool any_origin = false;
   if (alone) stack.resize(1);
 
   // Names seen so far; whiteouts hide what is below, too.
@@ -76,11 +85,13 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node) {
         auto shown = listed_ino(node, entry.name, gone);
         if (!shown) return forward(shown);
         if (gone) continue;
+        any_origin |= ino != *shown;
         ino = *shown;
       }
       listing->items.push_back({std::move(entry.name), ino, entry.type});
     }
   }
+  if (alone && node->impure && xino_bits_ == 0 && !any_origin) forget_impure(*node);
   return listing;
 }
 
@@ -90,7 +101,7 @@ Result<std::shared_ptr<Listing>> Core::list(const NodePtr& node) {
     std::lock_guard guard(node->listing_mutex);
     if (auto cached = node->listing.lock(); cached && cached->version == node->version) return cached;
   }
-  auto fresh = read_merged(node);
+  auto fresh = read_merged(node, true);
   if (!fresh) return fresh;
   std::lock_guard guard(node->listing_mutex);
   node->listing = *fresh;

@@ -14,7 +14,7 @@ Result<std::size_t> Core::link_index(const Node& node, const Node& parent, const
 
 // ENOTEMPTY, or whether its upper part holds whiteouts.
 Result<bool> Core::check_empty(const NodePtr& directory) {
-  auto listing = read_merged(directory);
+  auto listing = read_merged(directory, false);
   if (!listing) return forward(listing);
   if (!(*listing)->items.empty()) return tl::unexpected(ENOTEMPTY);
   if (!directory->upper) return false;
