@@ -10,7 +10,8 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// How many letters must be inserted, deleted, replaced or swapped with their neighbour; case is of no account.
+// How many letters must be inserted, deleted, replaced or swapped with their neighbour; case is of no
+// account.
 size_t distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   std::iota(last.begin(), last.end(), size_t{0});

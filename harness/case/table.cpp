@@ -14,17 +14,20 @@ constexpr size_t most_values = 200000;
 constexpr int deepest_values = 16;
 constexpr int deepest_case = 200;
 
-// A value's text in an id, "" if it has none that is fit for it.
+// A value's text in an id, "" if it has none. What would be a nuisance in an id becomes an underscore.
 std::string text_in_id(const Json& value) {
   std::string text;
   if (value.is_string())
     text = value.get<std::string>();
   else if (value.is_number() || value.is_boolean())
     text = value.dump();
-  const bool fit = std::all_of(text.begin(), text.end(), [](char c) {
-    return c > ' ' && c < '\x7f' && c != ',' && c != '[' && c != ']' && c != '"';
-  });
-  return fit ? text : "";
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) {
+        return c <= ' ' || c >= '\x7f' || std::string_view(",[]\"'\\").find(c) != std::string_view::npos;
+      },
+      '_');
+  return text;
 }
 
 bool is_name(std::string_view text) {
@@ -71,12 +74,11 @@ void Table::read_axis(const Json& values, Axis& axis) const {
   for (const auto& [key, value] : values.items()) {
     const Place here = place.in(key);
     std::string name = values.is_object() ? text_in_id(key) : text_in_id(value);
-    if (values.is_object() && name.empty())
-      here.fail("a value's name becomes part of an id: no blanks, commas, brackets or quotes");
+    if (values.is_object() && name.empty()) here.fail("the name of a value must not be empty");
     if (values.is_object() && !value.is_object())
       here.fail("a named value must be an object; ${" + axis.name + ".MEMBER} then stands for its members");
     if (name.empty())
-      here.fail("has no text fit for an id; give it a name: {\"" + axis.name +
+      here.fail("has no text for an id; give it a name: {\"" + axis.name +
                 "\": {\"NAME\": {\"value\": ...}}}");
     for (const Value& other : axis.values)
       if (other.name == name) here.fail("there is already a value \"" + name + '"');

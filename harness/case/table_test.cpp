@@ -32,6 +32,11 @@ TEST(Table, MultipliesAndNames) {
     "steps": [{"chmod": "n", "note": "chmod of a link"}]})"));
 }
 
+TEST(Table, IdsHaveNoAwkwardCharacters) {
+  EXPECT_EQ(ids(expand(R"({"id": "t", "for": {"a": ["x y", "a,b", "\uf7ff"]}, "s": "${a}"})")),
+            (std::vector<std::string>{"t[x_y]", "t[a_b]", "t[___]"}));
+}
+
 TEST(Table, ValuesKeepTheirTypes) {
   const auto cases =
       expand(R"({"id": "t", "for": {"n": [1, 2]}, "a": "${n}", "b": "size ${n}", "c": [["${n}"]]})");
@@ -86,7 +91,8 @@ TEST(Table, RefusesNonsenseAndSaysWhere) {
            Bad{R"({"id": "t", "for": {"a": "x"}})", "/c/for/a", "array of values"},
            Bad{R"({"id": "t", "for": {"a b": [1]}})", "/c/for/a b", "letters"},
            Bad{R"({"id": "t", "for": {"a": [1, 1]}})", "/c/for/a/1", "already a value"},
-           Bad{R"({"id": "t", "for": {"a": ["x y"]}})", "/c/for/a/0", "give it a name"},
+           Bad{R"({"id": "t", "for": {"a": [""]}})", "/c/for/a/0", "give it a name"},
+           Bad{R"({"id": "t", "for": {"a": ["x y", "x_y"]}})", "/c/for/a/1", "already a value"},
            Bad{R"({"id": "t", "for": {"a": [{"x": 1}]}})", "/c/for/a/0", "give it a name"},
            Bad{R"({"id": "t", "for": {"a": {"x": 1}}})", "/c/for/a/x", "must be an object"},
            Bad{R"({"id": "t", "for": {"kind": [1]}, "x": "${kin}"})", "/c/x", "did you mean \"kind\""},
