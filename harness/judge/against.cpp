@@ -28,6 +28,11 @@ bool is_identity(std::string_view member) {
   return false;
 }
 
+Json sorted(Json list) {
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
 // The part of a result that two subjects must agree in.
 Json comparable(const Step& step, const Json& value) {
   if (!value.is_object()) return Json();
@@ -41,7 +46,7 @@ Json comparable(const Step& step, const Json& value) {
     if (is_time && is_of_the_run(data.is_array() && !data.empty() ? data[0] : data))
       kept[member] = "the time of the run";
     else if ((member == "entries" || member == "names") && data.is_array())
-      std::sort((kept[member] = data).begin(), kept[member].end());
+      kept[member] = sorted(data);
     else
       kept[member] = data;
   }
@@ -82,8 +87,12 @@ class Agreement {
       : outcome_(std::move(outcome)), seen_(seen), reference_(reference), compare_upper_(compare_upper) {}
 
   Outcome run(const std::vector<Step>& steps) {
-    if (compare_steps(steps, seen_.steps, reference_.steps) && compare_layer("merged") && compare_upper_)
+    if (!seen_.mount_error.empty() || !reference_.mount_error.empty()) {
+      compare_mounts();
+    } else if (compare_steps(steps, seen_.steps, reference_.steps) && compare_layer("merged") &&
+               compare_upper_) {
       compare_layer("upper");
+    }
     if (!outcome_.deviations.empty()) {
       outcome_.verdict = Verdict::fail;
       outcome_.reason = outcome_.at_step = outcome_.step = "";
@@ -92,6 +101,14 @@ class Agreement {
   }
 
  private:
+  // At least one of the two was not mounted: nothing else can be compared. What they say of it is their own.
+  void compare_mounts() {
+    if (!seen_.mount_error.empty() && !reference_.mount_error.empty()) return;
+    auto in_words = [](const std::string& error) { return error.empty() ? "the layers are mounted" : error; };
+    outcome_.deviations.push_back(
+        {"mount", "", in_words(reference_.mount_error), in_words(seen_.mount_error), {}});
+  }
+
   // False if one of the two could not do a step; the outcome then says why.
   bool compare_steps(const std::vector<Step>& steps, const std::vector<StepResult>& seen,
                      const std::vector<StepResult>& reference) {

@@ -33,9 +33,9 @@ class Expectations {
   const Json& applicable(const Json& expect) const;
   // Judges one step but not its tracks, and remembers the result under the step's name. `result` must stay.
   std::optional<Mismatch> check(const Step& step, const StepResult& result);
-  // Judges a tree by an expected tree, or by several that are allowed.
-  std::optional<Mismatch> check_tree(const Json& expect, const Tree& observed,
-                                     const std::string& where) const;
+  // Judges a tree by an expected one; `where` is the JSON pointer of `expect`.
+  std::vector<TreeDifference> check_tree(const Json& expect, const Tree& observed,
+                                         const std::string& where) const;
 
  private:
   bool holds(const Json& condition) const;

@@ -14,8 +14,8 @@ namespace ovlcheck {
 //   failed-step-leaves-upper    a step that fails leaves upper as it was, unless the case says `copies_up`
 //                               (steps inside `parallel` are not told apart and not judged);
 //   no-gained-privilege         no file gets set-id bits or a file capability that no step gave: names that
-//                               carry them in merged at the end <= those before + steps that grant them; not
-//                               judged where layers were changed from outside or stacked anew;
+//                               carry them in merged at the end <= those "before" + steps that grant them;
+//                               not judged where layers were changed from outside or stacked anew;
 //   readdir-agrees-with-stat    what readdir names in merged can be looked at and is what it said.
 std::vector<Deviation> broken_invariants(const Case& c, const Observation& seen);
 

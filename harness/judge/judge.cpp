@@ -19,11 +19,16 @@ class Judging {
   Outcome run() {
     if (outcome_.verdict != Verdict::pass) return std::move(outcome_);
     try {
-      if (check_steps(case_.steps, seen_.steps)) check_after();
+      if (!seen_.mount_error.empty())
+        deviate({"mount", "", "the layers are mounted", seen_.mount_error, {}});
+      else if (check_steps(case_.steps, seen_.steps))
+        check_after();
       for (Deviation& deviation : broken_invariants(case_, seen_)) deviate(std::move(deviation));
       if (!outcome_.deviations.empty()) outcome_.verdict = Verdict::fail;
     } catch (const BadCase& e) {
       end(Verdict::error, fmt::format("the case cannot be judged: {}", e.what()), nullptr);
+    } catch (const Json::exception& e) {
+      end(Verdict::error, fmt::format("the observation cannot be judged: {}", e.what()), nullptr);
     }
     // What deviated before a step that could not be judged is certain.
     if (outcome_.verdict == Verdict::fail) outcome_.reason = outcome_.at_step = outcome_.step = "";
@@ -77,10 +82,8 @@ class Judging {
       auto tree = seen_.trees.find(layer);
       if (tree == seen_.trees.end())
         return end(Verdict::error, fmt::format("{} was not looked at after the steps", layer), nullptr);
-      const std::string where = "/after/" + layer;
-      if (auto mismatch = expectations_.check_tree(expected, tree->second, where))
-        deviate({"after " + layer, "", std::move(mismatch->expected), std::move(mismatch->observed),
-                 std::move(mismatch->tree)});
+      auto differences = expectations_.check_tree(expected, tree->second, "/after/" + layer);
+      if (!differences.empty()) deviate({"after " + layer, "", "", "", std::move(differences)});
     }
   }
 

@@ -14,7 +14,7 @@ namespace ovlcheck {
 struct StepResult {
   bool ran = false;
   int error = 0;     // errno, 0 = it worked
-  Json value;        // result members (cases/README.md), null if none
+  Json value;        // result members (cases/README.md), null if none; of `tree` the tree as JSON
   std::string skip;  // why the subject cannot do this step; "" = it can
   // Layers that changed during the step: "upper", "lower[0]"...
   std::vector<std::string> touched;
@@ -28,6 +28,7 @@ struct Observation {
   End end = End::complete;
   std::string reason;     // of any end but complete
   std::string at_step;    // JSON pointer of the step under way then, "" outside of steps
+  std::string mount_error;  // why the first mount failed, in the subject's words; "" = it did not
   Json options;           // effective mount options
   std::string fs;         // of the scratch: "tmpfs", "ext4"
   std::string privilege;  // "root", "userns" or "none"
