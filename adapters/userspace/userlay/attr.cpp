@@ -123,11 +123,7 @@ Result<void> Core::apply(const Caller& caller, const NodePtr& node, const SetAtt
     if (auto r = sys::chmod(*where, mode); !r) return r;
   }
   if (change.size) {
-    auto st = sys::stat(*where);
-    if (!st) return forward(st);
-    if (st->st_size != *change.size) {
-      if (auto r = truncate(node, *change.size); !r) return r;
-    }
+    if (auto r = truncate(node, *change.size); !r) return r;
     if (auto r = drop_privilege_bits(caller, node, false); !r) return r;
   }
   if (change.atime || change.mtime) {

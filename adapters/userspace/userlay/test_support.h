@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,8 @@ inline bool is_root() {
 // A directory tree that disappears again.
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = fs::temp_directory_path() / "userlay-XXXXXX";
+  explicit TempDir(const fs::path& base = fs::temp_directory_path()) {
+    std::string pattern = base / "userlay-XXXXXX";
     if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
     path_ = pattern;
   }
@@ -292,19 +293,46 @@ class Paths {
   Caller self_ = Caller::self();
 };
 
-// One line per object of a real directory tree: type, mode, owner, size, link count, contents, xattrs.
-inline void describe_real(const fs::path& root, const std::string& relative, bool with_marks,
+// What a snapshot shows besides names, types, modes, owners, sizes, contents and xattrs.
+struct Detail {
+  bool marks = false;            // overlay.* attributes
+  time_t old_before = 0;         // modification times before this are shown
+  std::set<ino_t> known_inodes;  // inode numbers among these are shown
+};
+
+inline std::string printable(const std::string& value) {
+  std::string out;
+  for (const char c : value) {
+    char byte[8];
+    std::snprintf(byte, sizeof byte, std::isgraph(static_cast<unsigned char>(c)) ? "%c" : "%02x",
+                  static_cast<unsigned char>(c));
+    out += byte;
+  }
+  return out;
+}
+
+inline std::string describe_stat(const std::string& relative, const struct stat& st, const Detail& detail) {
+  char line[512];
+  std::snprintf(line, sizeof line, "%s %o %u:%u %lld links=%u", relative.empty() ? "." : relative.c_str(),
+                st.st_mode, st.st_uid, st.st_gid,
+                S_ISDIR(st.st_mode) ? 0LL : static_cast<long long>(st.st_size),
+                static_cast<unsigned>(S_ISCHR(st.st_mode) ? 0 : st.st_nlink));
+  std::string out = line;
+  if (st.st_mtim.tv_sec < detail.old_before) out += " mtime=" + std::to_string(st.st_mtim.tv_sec);
+  if (detail.known_inodes.contains(st.st_ino)) out += " ino=" + std::to_string(st.st_ino);
+  if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) out += " dev=" + std::to_string(st.st_rdev);
+  return out;
+}
+
+// One line per object of a real directory tree.
+inline void describe_real(const fs::path& root, const std::string& relative, const Detail& detail,
                           std::string& out) {
   const fs::path path = relative.empty() ? root : root / relative;
   struct stat st;
   if (::lstat(path.c_str(), &st) < 0) return;
-  char line[256];
-  std::snprintf(line, sizeof line, "%s %o %u:%u %lld", relative.empty() ? "." : relative.c_str(), st.st_mode,
-                st.st_uid, st.st_gid, S_ISDIR(st.st_mode) ? 0LL : static_cast<long long>(st.st_size));
-  out += line;
-  if (S_ISREG(st.st_mode)) out += " links=" + std::to_string(st.st_nlink) + " data=" + slurp(path);
+  out += describe_stat(relative, st, detail);
+  if (S_ISREG(st.st_mode)) out += " data=" + printable(slurp(path));
   if (S_ISLNK(st.st_mode)) out += " -> " + fs::read_symlink(path).string();
-  if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) out += " dev=" + std::to_string(st.st_rdev);
   std::vector<char> names(4096);
   const ssize_t length = ::llistxattr(path.c_str(), names.data(), names.size());
   std::map<std::string, std::string> xattrs;
@@ -312,64 +340,53 @@ inline void describe_real(const fs::path& root, const std::string& relative, boo
     const std::string name = names.data() + at;
     at += static_cast<ssize_t>(name.size()) + 1;
     const bool mark = name.find(".overlay.") != std::string::npos;
-    if (mark && (!with_marks || name.ends_with(".uuid"))) continue;
+    if (mark && (!detail.marks || name.ends_with(".uuid"))) continue;
     xattrs[name] = xattr_of(path, name);
   }
-  for (const auto& [name, value] : xattrs) {
-    out += " " + name + "=";
-    for (const char c : value) {
-      char byte[8];
-      std::snprintf(byte, sizeof byte, std::isprint(static_cast<unsigned char>(c)) ? "%c" : "%02x",
-                    static_cast<unsigned char>(c));
-      out += byte;
-    }
-  }
+  for (const auto& [name, value] : xattrs) out += " " + name + "=" + printable(value);
   out += "\n";
   if (!S_ISDIR(st.st_mode)) return;
   std::vector<std::string> children;
   for (const auto& entry : fs::directory_iterator(path)) children.push_back(entry.path().filename());
   std::sort(children.begin(), children.end());
   for (const std::string& child : children) {
-    describe_real(root, relative.empty() ? child : relative + "/" + child, with_marks, out);
+    describe_real(root, relative.empty() ? child : relative + "/" + child, detail, out);
   }
 }
 
-inline std::string real_tree(const fs::path& root, bool with_marks) {
+inline std::string real_tree(const fs::path& root, const Detail& detail = {}) {
   std::string out;
-  describe_real(root, "", with_marks, out);
+  describe_real(root, "", detail, out);
   return out;
 }
 
-inline void describe_overlay(Paths& paths, const std::string& relative, std::string& out) {
+inline void describe_overlay(Paths& paths, const std::string& relative, const Detail& detail,
+                             std::string& out) {
   auto node = paths.find(relative);
   // The kernel, too, lists whiteouts of unmerged lower directories that cannot be found.
   if (!node) return;
   Overlay& overlay = paths.overlay();
   NodeRef hold(overlay, node->node);
   const struct stat& st = node->attr;
-  char line[256];
-  std::snprintf(line, sizeof line, "%s %o %u:%u %lld", relative.empty() ? "." : relative.c_str(), st.st_mode,
-                st.st_uid, st.st_gid, S_ISDIR(st.st_mode) ? 0LL : static_cast<long long>(st.st_size));
-  out += line;
-  if (S_ISREG(st.st_mode)) out += " links=" + std::to_string(st.st_nlink) + " data=" + paths.read(relative);
+  out += describe_stat(relative, st, detail);
+  if (S_ISREG(st.st_mode)) out += " data=" + printable(paths.read(relative));
   if (S_ISLNK(st.st_mode)) out += " -> " + overlay.readlink(node->node).value_or("?");
-  if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) out += " dev=" + std::to_string(st.st_rdev);
   auto names = overlay.listxattr(Caller::self(), node->node).value_or(std::vector<std::string>());
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
-    out += " " + name + "=" + overlay.getxattr(node->node, name).value_or("?");
+    out += " " + name + "=" + printable(overlay.getxattr(node->node, name).value_or("?"));
   }
   out += "\n";
   if (!S_ISDIR(st.st_mode)) return;
   for (const std::string& child : paths.list(relative)) {
-    describe_overlay(paths, relative.empty() ? child : relative + "/" + child, out);
+    describe_overlay(paths, relative.empty() ? child : relative + "/" + child, detail, out);
   }
 }
 
-inline std::string overlay_tree(Overlay& overlay) {
+inline std::string overlay_tree(Overlay& overlay, const Detail& detail = {}) {
   Paths paths(overlay);
   std::string out;
-  describe_overlay(paths, "", out);
+  describe_overlay(paths, "", detail, out);
   return out;
 }
 
