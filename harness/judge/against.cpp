@@ -89,9 +89,8 @@ class Agreement {
   Outcome run(const std::vector<Step>& steps) {
     if (!seen_.mount_error.empty() || !reference_.mount_error.empty()) {
       compare_mounts();
-    } else if (compare_steps(steps, seen_.steps, reference_.steps) && compare_layer("merged") &&
-               compare_upper_) {
-      compare_layer("upper");
+    } else if (compare_steps(steps, seen_.steps, reference_.steps)) {
+      compare_layers();
     }
     if (!outcome_.deviations.empty()) {
       outcome_.verdict = Verdict::fail;
@@ -157,15 +156,19 @@ class Agreement {
               describe(step));
   }
 
-  // False if only one of the two has a snapshot of the layer; the outcome then says so.
-  bool compare_layer(const std::string& layer) {
-    auto seen = seen_.trees.find(layer), reference = reference_.trees.find(layer);
+  void compare_layers() {
+    auto seen = seen_.trees.find("merged"), reference = reference_.trees.find("merged");
     const bool has_seen = seen != seen_.trees.end(), has_reference = reference != reference_.trees.end();
-    if (has_seen && has_reference) compare(reference->second, seen->second, "after " + layer, "");
-    if (has_seen == has_reference) return true;
-    outcome_.verdict = Verdict::error;
-    outcome_.reason = layer + (has_seen ? " was not looked at on the reference" : " was not looked at");
-    return false;
+    if (has_seen != has_reference) {
+      outcome_.verdict = Verdict::error;
+      outcome_.reason = has_seen ? "merged was not looked at on the reference" : "merged was not looked at";
+      return;
+    }
+    if (has_seen) compare(reference->second, seen->second, "after merged", "");
+    // A subject that keeps no layers has no upper.
+    seen = seen_.trees.find("upper"), reference = reference_.trees.find("upper");
+    if (compare_upper_ && seen != seen_.trees.end() && reference != reference_.trees.end())
+      compare(reference->second, seen->second, "after upper", "");
   }
 
   void compare(Tree expected, Tree observed, const std::string& where, const std::string& step) {

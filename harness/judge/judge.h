@@ -27,9 +27,9 @@ struct Facts {
 Outcome judge(const Case& c, const Observation& seen, const Facts& facts, bool has_layers);
 
 // Judges it by what another subject did (`run --against`): every step result, the merged tree, and upper in
-// terms of meaning must agree. Left out is what has no meaning across subjects (inode and device numbers,
-// blocks, sizes and link counts of directories); two times agree if both are of the run itself. A reference
-// that did not complete makes it a skip.
+// terms of meaning (where both keep one) must agree. Left out is what has no meaning across subjects (inode
+// and device numbers, blocks, sizes and link counts of directories); two times agree if both are of the run
+// itself. A reference that did not complete makes it a skip. The caller sets `subject`.
 Outcome judge_against(const Case& c, const Observation& seen, const Observation& reference,
                       bool compare_upper);
 

@@ -14,7 +14,8 @@ namespace ovlcheck {
 struct StepResult {
   bool ran = false;
   int error = 0;     // errno, 0 = it worked
-  Json value;        // result members (cases/README.md), null if none; of `tree` the tree as JSON
+  Json value;        // result members (cases/README.md), null if none. Of `tree` the tree as JSON; of
+                     // `readdir` also `types`, name to type ("unknown": not told)
   std::string skip;  // why the subject cannot do this step; "" = it can
   // Layers that changed during the step: "upper", "lower[0]"...
   std::vector<std::string> touched;
