@@ -20,8 +20,8 @@ class Executor {
   Executor(Vfs& vfs, const std::map<std::string, Actor>& actors);
   ~Executor();
 
-  // Runs one step; never throws for what a file system does. `parallel` runs its tracks on threads of their
-  // own, with barriers.
+  // Runs one step; what a file system does never throws, a wrong case (an unknown name) throws BadCase.
+  // `parallel` runs its tracks on threads of their own, with barriers.
   StepResult run(const Step& step);
   // Closes all descriptors and mappings, forgets the actors' views.
   void forget();

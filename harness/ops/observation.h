@@ -27,17 +27,16 @@ enum class End { complete, skip, error, timeout, crash };
 
 struct Observation {
   End end = End::complete;
-  std::string reason;     // of any end but complete
-  std::string at_step;    // JSON pointer of the step under way then, "" outside of steps
+  std::string reason;       // of any end but complete
+  std::string at_step;      // JSON pointer of the step under way then, "" outside of steps
   std::string mount_error;  // why the first mount failed, in the subject's words; "" = it did not
-  Json options;           // effective mount options
-  std::string fs;         // of the scratch: "tmpfs", "ext4"
-  std::string privilege;  // "root", "userns" or "none"
+  Json options;             // effective mount options
+  std::string fs;           // of the scratch: "tmpfs", "ext4"
+  std::string privilege;    // "root", "userns" or "none"
   std::vector<StepResult> steps;
   // Snapshots in terms of meaning, by layer name: "before" (merged, before the first step), "merged",
   // "upper", "work", "lower[0]".
   std::map<std::string, Tree> trees;
-  // The same layers as raw on-disk trees, where `after` asks for them.
   double seconds = 0;  // wall clock, layers to unmount
 };
 

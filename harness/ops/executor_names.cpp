@@ -1,0 +1,133 @@
+// Operations on names: directories, links, renaming, creating, looking.
+#include <sys/sysmacros.h>
+
+#include "harness/case/vocabulary.h"
+#include "harness/ops/executor_context.h"
+
+namespace ovlcheck {
+namespace {
+
+StepResult readlink_operation(const Operands& operands) {
+  auto target = operands.vfs.readlink(operands.at());
+  return target ? success({{"target", text_from_bytes(*target)}}) : failure(target.error());
+}
+
+StepResult mkdir_operation(const Operands& operands) {
+  return done(operands.vfs.mkdir(operands.at(), operands.mode("mode", 0755)));
+}
+
+StepResult rename_operation(const Operands& operands) {
+  return done(operands.vfs.rename(operands.at(0), operands.at(1),
+                                  static_cast<unsigned>(operands.flags("rename", "flags", "0"))));
+}
+
+StepResult link_operation(const Operands& operands) {
+  return done(operands.vfs.link(operands.at(0), operands.at(1),
+                                operands.flags("at", "flags", "0") & AT_SYMLINK_FOLLOW));
+}
+
+StepResult flink_operation(const Operands& operands) {
+  return done(operands.vfs.link({operands.descriptor(0), ""}, operands.at(1), false));
+}
+
+StepResult symlink_operation(const Operands& operands) {
+  return done(operands.vfs.symlink(bytes_from_text(operands.value.at(0).get<std::string>()), operands.at(1)));
+}
+
+StepResult mknod_operation(const Operands& operands) {
+  const std::string type = operands.text("type", "file");
+  const mode_t format = type == "fifo"     ? S_IFIFO
+                        : type == "socket" ? S_IFSOCK
+                        : type == "char"   ? S_IFCHR
+                        : type == "block"  ? S_IFBLK
+                                           : S_IFREG;
+  dev_t device = 0;
+  if (operands.has("dev"))
+    device =
+        makedev(operands.step.args["dev"][0].get<unsigned>(), operands.step.args["dev"][1].get<unsigned>());
+  return done(operands.vfs.mknod(operands.at(), format | operands.mode("mode", 0644), device));
+}
+
+// All entries from the descriptor's position on, or `limit`.
+StepResult entries_of(Vfs& vfs, int fd, size_t limit, int64_t& position) {
+  Json entries = Json::array(), types = Json::object(), inos = Json::object();
+  size_t left = limit;
+  while (left > 0) {
+    auto some = vfs.readdir(fd, std::min<size_t>(left, 1024));
+    if (!some) return failure(some.error());
+    if (some->empty()) break;
+    left -= some->size();
+    for (const auto& entry : *some) {
+      position = entry.next;
+      if (entry.name == "." || entry.name == "..") continue;
+      const std::string name = text_from_bytes(entry.name);
+      entries.push_back(name);
+      types[name] = entry.type_known ? type_name(entry.type) : "unknown";
+      inos[name] = entry.ino;
+    }
+  }
+  return success({{"entries", std::move(entries)},
+                  {"types", std::move(types)},
+                  {"inos", std::move(inos)},
+                  {"next", position}});
+}
+
+StepResult readdir_operation(const Operands& operands) {
+  const std::string name = operands.value.get<std::string>();
+  const auto known = operands.names.find_descriptor(name);
+  int fd = known.value_or(-1);
+  if (!known) {
+    struct open_how how = {};
+    how.flags = O_RDONLY | O_DIRECTORY;
+    auto opened = operands.vfs.open(operands.at(), how);
+    if (!opened) return failure(opened.error());
+    fd = *opened;
+  }
+  if (operands.has("rewind") && operands.step.args["rewind"].get<bool>())
+    if (auto moved = operands.vfs.lseek(fd, 0, SEEK_SET); !moved) return failure(moved.error());
+  if (operands.has("seek"))
+    if (auto moved = operands.vfs.lseek(
+            fd, operands.names.position(operands.step.args["seek"].get<std::string>()), SEEK_SET);
+        !moved)
+      return failure(moved.error());
+  int64_t position = 0;
+  StepResult result =
+      entries_of(operands.vfs, fd, static_cast<size_t>(operands.number("count", INT32_MAX)), position);
+  if (!operands.step.as.empty()) operands.names.put_position(operands.step.as, position);
+  if (!known)
+    if (auto closed = operands.vfs.close(fd); !closed) return failure(closed.error());
+  return result;
+}
+
+StepResult access_operation(const Operands& operands) {
+  return done(operands.vfs.access(operands.at(), static_cast<int>(operands.flags("access", "mode", "F_OK")),
+                                  static_cast<int>(operands.flags("at", "flags", "0"))));
+}
+
+StepResult umask_operation(const Operands& operands) {
+  return done(
+      operands.vfs.umask(static_cast<mode_t>(std::stoul(operands.value.get<std::string>(), nullptr, 8))));
+}
+
+}  // namespace
+
+const std::map<std::string_view, OperationFunction>& name_operations() {
+  static const std::map<std::string_view, OperationFunction> all = {
+      {"access", access_operation},
+      {"chdir", [](const Operands& operands) { return done(operands.vfs.chdir(operands.at())); }},
+      {"flink", flink_operation},
+      {"link", link_operation},
+      {"mkdir", mkdir_operation},
+      {"mknod", mknod_operation},
+      {"readdir", readdir_operation},
+      {"readlink", readlink_operation},
+      {"rename", rename_operation},
+      {"rmdir", [](const Operands& operands) { return done(operands.vfs.rmdir(operands.at())); }},
+      {"symlink", symlink_operation},
+      {"umask", umask_operation},
+      {"unlink", [](const Operands& operands) { return done(operands.vfs.unlink(operands.at())); }},
+  };
+  return all;
+}
+
+}  // namespace ovlcheck
