@@ -39,7 +39,8 @@ constexpr Named resolve_flags[] = {NAMED(RESOLVE_NO_XDEV),     NAMED(RESOLVE_NO_
                                    NAMED(RESOLVE_IN_ROOT),     NAMED(RESOLVE_CACHED)};
 constexpr Named rename_flags[] = {NAMED(RENAME_NOREPLACE), NAMED(RENAME_EXCHANGE), NAMED(RENAME_WHITEOUT)};
 constexpr Named at_flags[] = {NAMED(AT_SYMLINK_NOFOLLOW), NAMED(AT_SYMLINK_FOLLOW), NAMED(AT_NO_AUTOMOUNT),
-                              NAMED(AT_EMPTY_PATH),       NAMED(AT_EACCESS),        NAMED(AT_REMOVEDIR)};
+                              NAMED(AT_EMPTY_PATH),       NAMED(AT_EACCESS),        NAMED(AT_REMOVEDIR),
+                              NAMED(AT_STATX_FORCE_SYNC), NAMED(AT_STATX_DONT_SYNC)};
 constexpr Named fallocate_flags[] = {NAMED(FALLOC_FL_KEEP_SIZE),      NAMED(FALLOC_FL_PUNCH_HOLE),
                                      NAMED(FALLOC_FL_COLLAPSE_RANGE), NAMED(FALLOC_FL_ZERO_RANGE),
                                      NAMED(FALLOC_FL_INSERT_RANGE),   NAMED(FALLOC_FL_UNSHARE_RANGE)};
@@ -66,9 +67,10 @@ constexpr Named inode_flags[] = {
     NAMED(FS_NOTAIL_FL),      NAMED(FS_DIRSYNC_FL), NAMED(FS_TOPDIR_FL), NAMED(FS_EXTENT_FL),
     NAMED(FS_VERITY_FL),      NAMED(FS_NOCOW_FL),   NAMED(FS_DAX_FL),    NAMED(FS_INLINE_DATA_FL),
     NAMED(FS_PROJINHERIT_FL), NAMED(FS_CASEFOLD_FL)};
-constexpr Named statx_flags[] = {NAMED(AT_SYMLINK_NOFOLLOW), NAMED(AT_NO_AUTOMOUNT),
-                                 NAMED(AT_EMPTY_PATH),       NAMED(AT_STATX_SYNC_AS_STAT),
-                                 NAMED(AT_STATX_FORCE_SYNC), NAMED(AT_STATX_DONT_SYNC)};
+constexpr Named statx_attributes[] = {
+    NAMED(STATX_ATTR_COMPRESSED), NAMED(STATX_ATTR_IMMUTABLE), NAMED(STATX_ATTR_APPEND),
+    NAMED(STATX_ATTR_NODUMP),     NAMED(STATX_ATTR_ENCRYPTED), NAMED(STATX_ATTR_AUTOMOUNT),
+    NAMED(STATX_ATTR_MOUNT_ROOT), NAMED(STATX_ATTR_VERITY),    NAMED(STATX_ATTR_DAX)};
 
 const std::map<std::string_view, std::span<const Named>> kinds = {{"open", open_flags},
                                                                   {"resolve", resolve_flags},
@@ -83,7 +85,7 @@ const std::map<std::string_view, std::span<const Named>> kinds = {{"open", open_
                                                                   {"whence", whences},
                                                                   {"inotify", inotify_flags},
                                                                   {"fsflag", inode_flags},
-                                                                  {"statx", statx_flags}};
+                                                                  {"statx", statx_attributes}};
 
 constexpr Named errnos[] = {
     NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),

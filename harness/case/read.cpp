@@ -77,7 +77,8 @@ std::string origin_of(const std::string& pointer, const Origins& origins) {
 // Reads the cases of one document, collects problems instead of stopping at the first.
 class Reader {
  public:
-  Reader(const std::string& text, const std::string& file) : text_(text), file_(file) {}
+  Reader(const std::string& text, const std::string& file, const CaseCheck& check)
+      : text_(text), file_(file), check_(check) {}
 
   std::vector<Case> read() {
     const Json document = parse_document(text_, file_);
@@ -140,7 +141,10 @@ class Reader {
     std::vector<Problem> found = check_case(row);
     Case c;
     try {
-      if (found.empty()) c = case_from_json(row, group_, "");
+      if (found.empty()) {
+        c = case_from_json(row, group_, "");
+        found = check_(c);
+      }
     } catch (const BadCase& bad) {
       found = bad.problems;
     }
@@ -158,6 +162,7 @@ class Reader {
 
   const std::string& text_;
   const std::string& file_;
+  const CaseCheck& check_;
   std::string group_;
   std::set<std::string> names_, told_;
   std::vector<Problem> problems_;
@@ -219,7 +224,11 @@ std::vector<std::string> case_files(const std::vector<std::string>& paths) {
 }
 
 std::vector<Case> read_cases(const std::string& text, const std::string& file) {
-  return Reader(text, file).read();
+  return read_cases(text, file, [](const Case&) { return std::vector<Problem>(); });
+}
+
+std::vector<Case> read_cases(const std::string& text, const std::string& file, const CaseCheck& check) {
+  return Reader(text, file, check).read();
 }
 
 std::vector<Case> load_cases(const std::vector<std::string>& paths) {

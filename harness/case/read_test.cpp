@@ -1,36 +1,13 @@
 #include "harness/case/read.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 
 #include "harness/case/case.h"
 #include "harness/case/problem.h"
+#include "harness/case/test_folder.h"
 
 namespace ovlcheck {
 namespace {
-
-// A folder that is gone afterwards.
-class Folder {
- public:
-  Folder() : path_(std::filesystem::temp_directory_path() / ("ovlcheck-read-" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path() const { return path_.string(); }
-  void put(const std::string& name, const std::string& text) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name) << text;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::vector<Problem> problems_of(const std::string& text) {
   try {
@@ -139,7 +116,7 @@ TEST(ReadCases, HasLimits) {
 }
 
 TEST(LoadCases, ReadsFoldersInTheOrderOfTheirNames) {
-  const Folder folder;
+  const TestFolder folder;
   folder.put("b.json", group("b", plain_case));
   folder.put("sub/a.json", group("a", plain_case));
   folder.put("clauses.json", "{}");
@@ -153,7 +130,7 @@ TEST(LoadCases, ReadsFoldersInTheOrderOfTheirNames) {
 }
 
 TEST(LoadCases, FullNamesAreUnique) {
-  const Folder folder;
+  const TestFolder folder;
   folder.put("a.json", group("a", plain_case));
   folder.put("b.json", group("a", plain_case));
   EXPECT_THROW(load_cases({folder.path()}), BadCase);

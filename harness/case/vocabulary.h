@@ -38,10 +38,11 @@ const Operation* find_operation(std::string_view name);
 
 // Symbolic constants in cases ("O_RDWR|O_CREAT", "RENAME_EXCHANGE", "FS_IMMUTABLE_FL", "ENOENT"). `kind` is
 // one of open, resolve, rename, at, fallocate, prot, map, xattr, lock, access, whence, inotify, fsflag,
-// statx. A number ("0x10") stands for itself. Throws BadCase (pointer empty) on an unknown name.
+// statx (its
+// attributes). A number ("0x10") stands for itself. Throws BadCase (pointer empty) on an unknown name.
 unsigned long constant(std::string_view kind, std::string_view text);
 
-// The names of the constants of that kind which are set in `value`, e.g. for what getflags saw.
+// The names of the constants of that kind which are set in `value`, for what getflags and statx saw.
 std::vector<std::string_view> constant_names(std::string_view kind, unsigned long value);
 
 // All errno names, in the order of their numbers.
