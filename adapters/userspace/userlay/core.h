@@ -134,6 +134,8 @@ class Core {
   Result<void> follow_redirect(Search& search, MarkReader& marks, std::string_view prefix,
                                std::string_view rest);
   Result<void> find_lower(Search& search, const Node& parent, Found& found);
+  bool may_follow(const Search& search) const;
+  Result<RealPtr> find_data(const RealPtr& root, std::string_view path);
   Result<void> finish_data_layers(Search& search, Found& found);
   Result<void> find_upper(Search& search, const Node& parent, Found& found);
   Result<Found> find(const Node& parent, const std::string& name);

@@ -125,13 +125,20 @@ Result<void> Core::find_upper(Search& s, const Node& parent, Found& found) {
   return {};
 }
 
+// Redirects lead around permission checks, so they are obeyed only when the mount says so.
+bool Core::may_follow(const Search& s) const {
+  if (s.metacopy && !options_.metacopy) return false;
+  return s.redirect.empty() || options_.redirect_dir != RedirectMode::kNoFollow;
+}
+
 Result<void> Core::find_lower(Search& s, const Node& parent, Found& found) {
   const bool follow = options_.redirect_dir != RedirectMode::kNoFollow;
   const auto* stack = &parent.lower;
   if (found.upper && s.redirect.starts_with('/')) stack = &root_->lower;
   for (std::size_t i = 0; !s.stop && i < stack->size(); ++i) {
+    if (!may_follow(s)) return tl::unexpected(EPERM);
     const RealPtr& base = (*stack)[i];
-    if (!follow) {
+    if (!follow && data_layers_ == 0) {
       s.last = i + 1 == stack->size();
     } else if (s.is_dir || data_layers_ == 0) {
       s.last = base->layer == lower_count();
@@ -159,9 +166,7 @@ Result<void> Core::finish_data_layers(Search& s, Found& found) {
     found.data_redirect = s.redirect;
     return {};
   }
-  // Redirects lead around permission checks, so they are obeyed only when the mount says so.
-  if ((s.metacopy || found.upper_metacopy) && !options_.metacopy) return tl::unexpected(EPERM);
-  if (!s.redirect.empty() && options_.redirect_dir == RedirectMode::kNoFollow) return tl::unexpected(EPERM);
+  if (!may_follow(s)) return tl::unexpected(EPERM);
   return {};
 }
 
@@ -294,30 +299,34 @@ Result<NodePtr> Core::resolve(const NodePtr& parent, const std::string& name) {
   return instantiate(parent, name, std::move(*found));
 }
 
+// A regular file at an absolute path in one data-only layer; neither symlinks nor marks mean anything there.
+Result<RealPtr> Core::find_data(const RealPtr& root, std::string_view path) {
+  RealPtr here = root;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::string element(path.substr(0, path.find('/')));
+    path.remove_prefix(element.size());
+    auto at = fds_.child(here, element);
+    if (!at) return forward(at);
+    auto st = sys::stat(*at);
+    if (!st) return forward(st);
+    if (path.empty() && !S_ISREG(st->st_mode)) return tl::unexpected(ENOENT);
+    if (!path.empty() && !S_ISDIR(st->st_mode)) return tl::unexpected(S_ISLNK(st->st_mode) ? ELOOP : ENOTDIR);
+    auto next = add_child_real(here, element, *st);
+    if (!next) return next;
+    here = *next;
+  }
+  return here;
+}
+
 // The lower object that holds the data of a metacopy or a lower file.
 Result<RealPtr> Core::lower_data(const NodePtr& node) {
   if (node->data_redirect.empty()) return node->lower.empty() ? RealPtr() : node->lower.back();
-  for (std::size_t i = static_cast<std::size_t>(lower_count()) + 1; i < layers_.size(); ++i) {
-    RealPtr here = layers_[i].root;
-    std::string_view path = node->data_redirect;
-    while (here && !path.empty()) {
-      path.remove_prefix(1);
-      const std::string element(path.substr(0, path.find('/')));
-      path.remove_prefix(element.size());
-      auto at = fds_.child(here, element);
-      if (!at) return forward(at);
-      auto st = sys::stat(*at);
-      if (!st || !(path.empty() ? S_ISREG(st->st_mode) : S_ISDIR(st->st_mode))) {
-        here = nullptr;
-      } else {
-        auto next = add_child_real(here, element, *st);
-        if (!next) return next;
-        here = *next;
-      }
-    }
-    if (here) return here;
+  Result<RealPtr> data = tl::unexpected(ENOENT);
+  for (std::size_t i = static_cast<std::size_t>(lower_count()) + 1; i < layers_.size() && !data; ++i) {
+    data = find_data(layers_[i].root, node->data_redirect);
   }
-  return tl::unexpected(ENOENT);
+  return data;
 }
 
 Result<RealPtr> Core::data_of(const NodePtr& node) {

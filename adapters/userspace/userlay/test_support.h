@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -65,13 +66,23 @@ class TempDir {
   fs::path path_;
 };
 
+// Where trees with overlay marks are cheap to make: tmpfs, when it stores user xattrs (since 6.6).
+inline fs::path fast_base() {
+  const fs::path shm = "/dev/shm";
+  if (::access(shm.c_str(), W_OK) < 0) return fs::temp_directory_path();
+  const TempDir probe(shm);
+  return ::setxattr(probe.path().c_str(), "user.probe", "", 0, 0) < 0 ? fs::temp_directory_path() : shm;
+}
+
 inline void put(const fs::path& path, const std::string& data) {
   fs::create_directories(path.parent_path());
   std::ofstream(path) << data;
 }
 
 inline std::string slurp(const fs::path& path) {
+  errno = 0;
   std::ifstream in(path);
+  if (!in) return std::string("(") + std::strerror(errno) + ")";
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
@@ -90,7 +101,7 @@ inline bool is_whiteout(const fs::path& path) {
 struct Layers {
   TempDir dir;
   int lowers;
-  explicit Layers(int lower_count = 1) : lowers(lower_count) {
+  explicit Layers(int lower_count = 1, const fs::path& base = fast_base()) : dir(base), lowers(lower_count) {
     for (int i = 0; i < lowers; ++i) fs::create_directory(lower(i));
     for (const char* name : {"upper", "work", "merged"}) fs::create_directory(dir / name);
   }
@@ -329,7 +340,10 @@ inline void describe_real(const fs::path& root, const std::string& relative, con
                           std::string& out) {
   const fs::path path = relative.empty() ? root : root / relative;
   struct stat st;
-  if (::lstat(path.c_str(), &st) < 0) return;
+  if (::lstat(path.c_str(), &st) < 0) {
+    if (errno != ENOENT) out += relative + " error " + std::strerror(errno) + "\n";
+    return;
+  }
   out += describe_stat(relative, st, detail);
   if (S_ISREG(st.st_mode)) out += " data=" + printable(slurp(path));
   if (S_ISLNK(st.st_mode)) out += " -> " + fs::read_symlink(path).string();
@@ -364,7 +378,10 @@ inline void describe_overlay(Paths& paths, const std::string& relative, const De
                              std::string& out) {
   auto node = paths.find(relative);
   // The kernel, too, lists whiteouts of unmerged lower directories that cannot be found.
-  if (!node) return;
+  if (!node) {
+    if (node.error() != ENOENT) out += relative + " error " + std::strerror(node.error()) + "\n";
+    return;
+  }
   Overlay& overlay = paths.overlay();
   NodeRef hold(overlay, node->node);
   const struct stat& st = node->attr;
@@ -388,6 +405,20 @@ inline std::string overlay_tree(Overlay& overlay, const Detail& detail = {}) {
   std::string out;
   describe_overlay(paths, "", detail, out);
   return out;
+}
+
+// The first line in which the texts differ.
+inline std::string difference(const std::string& kernel, const std::string& ours) {
+  std::istringstream a(kernel), b(ours);
+  std::string x, y;
+  for (;;) {
+    const bool more_a = static_cast<bool>(std::getline(a, x));
+    const bool more_b = static_cast<bool>(std::getline(b, y));
+    if (!more_a && !more_b) return "";
+    if (!more_a) x = "(end)";
+    if (!more_b) y = "(end)";
+    if (x != y) return "kernel:  " + x + "\nuserlay: " + y + "\n";
+  }
 }
 
 // Runs `body` in a child with its own mount (and, for ordinary users, user) namespace in which kernel
