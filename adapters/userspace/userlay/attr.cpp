@@ -79,6 +79,19 @@ Result<struct stat> Core::getattr(NodeId id) {
   return attr(*found);
 }
 
+Result<timespec> Core::birth_time(NodeId id) {
+  std::shared_lock lock(tree_);
+  auto found = node(id);
+  if (!found) return forward(found);
+  auto where = at(**found);
+  if (!where) return forward(where);
+  struct statx status;
+  if (::statx(where->fd(), where->c_str(), AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_BTIME, &status) < 0)
+    return last_error();
+  if (!(status.stx_mask & STATX_BTIME)) return tl::unexpected(ENODATA);
+  return timespec{static_cast<time_t>(status.stx_btime.tv_sec), status.stx_btime.tv_nsec};
+}
+
 Result<void> Core::truncate(const NodePtr& node, off_t size) {
   auto where = fds_.locate(node->upper);
   if (!where) return forward(where);

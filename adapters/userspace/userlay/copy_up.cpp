@@ -98,8 +98,8 @@ Result<void> Core::copy_up_one(const NodePtr& node, std::size_t link, CopyData d
       node->indexed = true;
       if (auto r = set_nlink(*node, 'U'); !r) return r;
     } else if (node->links.empty()) {
-      // The name is taken by the whiteout that removed this one.
-      return tl::unexpected(EEXIST);
+      // The name is taken by the whiteout that removed this one, which rename(2) and link(2) stumble over.
+      return tl::unexpected(node->is_dir() ? ENOTDIR : EEXIST);
     } else {
       Link& name = node->links[link];
       auto parent_at = fds_.locate(name.parent->upper);

@@ -69,6 +69,7 @@ class Core {
   Result<Entry> lookup(NodeId parent, const std::string& name);
   Result<Entry> parent(NodeId directory);
   Result<struct stat> getattr(NodeId id);
+  Result<timespec> birth_time(NodeId id);
   Result<struct stat> setattr(const Caller& caller, NodeId id, const SetAttr& change);
   Result<std::string> readlink(NodeId id);
   Result<Entry> create_object(const Caller& caller, NodeId parent, const std::string& name, NewObject what);

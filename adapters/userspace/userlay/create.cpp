@@ -247,6 +247,8 @@ Result<Entry> Core::link(NodeId id, NodeId parent_id, const std::string& name) {
     if (auto r = check_new_name(*parent, name, unused); !r) return forward(r);
     if (read_only_) return tl::unexpected(EROFS);
     if (source->is_dir()) return tl::unexpected(EPERM);
+    // The last name is gone, and nothing of it is in upper that could get another one.
+    if (source->links.empty() && !source->upper) return tl::unexpected(ENOENT);
   }
   if (auto r = copy_up(source, CopyData::kNone); !r) return forward(r);
   std::unique_lock lock(tree_);

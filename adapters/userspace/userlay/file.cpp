@@ -244,7 +244,6 @@ Result<OpenedFile> Core::tmpfile(const Caller& caller, NodeId parent_id, int fla
   if (read_only_) return tl::unexpected(EROFS);
   if (!has_tmpfile_) return tl::unexpected(EOPNOTSUPP);
   if ((flags & O_ACCMODE) == O_RDONLY) return tl::unexpected(EINVAL);
-  if ((*parent)->removed) return tl::unexpected(ENOENT);
   if (auto r = copy_up_locked(*parent, 0, CopyData::kNone, nullptr); !r) return forward(r);
   auto node = create_unnamed(caller, *parent, flags, mode);
   if (!node) return forward(node);

@@ -395,6 +395,7 @@ Result<Entry> Core::parent(NodeId id) {
   if (!node) return forward(node);
   if ((*node)->links.empty()) {
     if (*node == root_) return entry(root_);
+    if ((*node)->removed_from) return entry((*node)->removed_from);
     return tl::unexpected(ENOENT);
   }
   return entry((*node)->links.front().parent);

@@ -71,6 +71,7 @@ struct Node {
   bool indexed = false;
   bool may_have_whiteouts = false;
   bool removed = false;           // a directory that was removed
+  NodePtr removed_from;           // its parent then, which ".." still leads to
   nlink_t nlink = 1;              // union count, meaningful when indexed
   std::uint64_t private_ino = 0;  // for directories whose layer inode numbers are not unique
   std::atomic<bool> impure{false};

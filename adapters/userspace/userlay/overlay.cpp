@@ -31,6 +31,9 @@ Result<Entry> Overlay::parent(NodeId directory) {
 Result<struct stat> Overlay::getattr(NodeId node) {
   return core_->getattr(node);
 }
+Result<timespec> Overlay::birth_time(NodeId node) {
+  return core_->birth_time(node);
+}
 Result<struct stat> Overlay::setattr(const Caller& caller, NodeId node, const SetAttr& change) {
   return core_->setattr(caller, node, change);
 }

@@ -112,6 +112,7 @@ Result<std::pair<ino_t, ino_t>> Core::dot_inos(const NodePtr& node) {
   std::shared_lock lock(tree_);
   auto self = attr(node);
   if (!self) return forward(self);
+  if (node->removed) return tl::unexpected(ENOENT);
   auto above = attr(node->links.empty() ? node : node->links.front().parent);
   if (!above) return forward(above);
   return std::pair{self->st_ino, above->st_ino};
@@ -147,9 +148,9 @@ Result<void> Directory::read(off_t offset, const std::function<bool(const DirEnt
     }
     listing = state_->listing;
   }
+  auto inos = state_->core.dot_inos(state_->node);
+  if (!inos) return forward(inos);
   if (offset < 2) {
-    auto inos = state_->core.dot_inos(state_->node);
-    if (!inos) return forward(inos);
     if (offset == 0 && !sink({".", inos->first, DT_DIR, 1})) return {};
     if (!sink({"..", inos->second, DT_DIR, 2})) return {};
     offset = 2;

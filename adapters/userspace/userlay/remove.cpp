@@ -112,7 +112,10 @@ void Core::unlinked(const NodePtr& node, std::size_t link) {
   const Link gone = node->links[link];
   node->links.erase(node->links.begin() + static_cast<std::ptrdiff_t>(link));
   nodes_.drop_child(*gone.parent, gone.name);
-  if (node->is_dir()) node->removed = true;
+  if (node->is_dir()) {
+    node->removed = true;
+    node->removed_from = gone.parent;
+  }
   if (node->indexed && node->nlink > (node->links.empty() ? 0u : 1u)) --node->nlink;
   bool dead = node->links.empty() && (node->is_dir() || !node->upper);
   if (node->upper && !node->is_dir()) {

@@ -206,6 +206,8 @@ class Overlay {
   Result<Entry> parent(NodeId directory);
 
   Result<struct stat> getattr(NodeId node);
+  // When the layer's object was made. ENODATA where its file system does not tell.
+  Result<timespec> birth_time(NodeId node);
   // Clears set-id bits and capabilities on chown and truncate as the kernel does.
   Result<struct stat> setattr(const Caller& caller, NodeId node, const SetAttr& change);
   Result<std::string> readlink(NodeId node);
