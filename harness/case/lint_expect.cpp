@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/case/print_words.h"
 #include "harness/case/scan.h"
 #include "harness/case/suggest.h"
 
@@ -13,10 +14,6 @@ const std::vector<std::string_view> relations = {"same_as",  "differs_from", "at
 
 bool is_one_of(std::string_view name, const std::vector<std::string_view>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool is_conditional(const Json& expect) {
-  return expect.is_object() && expect.contains("if") && expect.contains("then");
 }
 
 std::string listed(const std::vector<std::string_view>& names) {
