@@ -157,6 +157,10 @@ Result<struct stat> Core::setattr(const Caller& caller, NodeId id, const SetAttr
     if (!target->is_regular() || *change.size < 0) return tl::unexpected(EINVAL);
     data = *change.size == 0 ? CopyData::kTruncated : CopyData::kAll;
   }
+  {
+    std::shared_lock lock(tree_);
+    if (auto r = may_setattr_protected(*target, change); !r) return forward(r);
+  }
   if (auto r = copy_up(target, data); !r) return forward(r);
   std::shared_lock lock(tree_);
   if (auto r = apply(caller, target, change); !r) return forward(r);

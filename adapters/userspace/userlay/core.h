@@ -247,6 +247,14 @@ class Core {
   // file.cpp
   Result<std::unique_ptr<File>> adopt_file(const NodePtr& node, int flags, Fd fd, std::uint32_t epoch);
 
+  // protect.cpp
+  int protection(Node& node);
+  Result<void> may_change(Node& node);
+  Result<void> may_open(Node& node, int flags);
+  Result<void> may_setattr_protected(Node& node, const SetAttr& change);
+  Result<void> may_move_away(Node& parent, Node& node);
+  Result<void> may_add_to(Node& directory);
+
   // xattr.cpp
   Result<std::string> own_name(const std::string& name) const;
 

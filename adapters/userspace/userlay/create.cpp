@@ -168,6 +168,7 @@ Result<NodePtr> Core::create_locked(const Caller& caller, NodeId parent_id, cons
   if (auto r = check_new_name(*parent, name, found); !r) return forward(r);
   if (read_only_) return tl::unexpected(EROFS);
   if (!what.hardlink && S_ISCHR(what.mode) && what.rdev == 0) return tl::unexpected(EPERM);
+  if (auto r = may_add_to(**parent); !r) return forward(r);
   if (auto r = copy_up_locked(*parent, 0, CopyData::kNone, nullptr); !r) return forward(r);
   Appearance look;
   if (!what.hardlink) {
@@ -249,6 +250,7 @@ Result<Entry> Core::link(NodeId id, NodeId parent_id, const std::string& name) {
     if (source->is_dir()) return tl::unexpected(EPERM);
     // The last name is gone, and nothing of it is in upper that could get another one.
     if (source->links.empty() && !source->upper) return tl::unexpected(ENOENT);
+    if (auto r = may_change(*source); !r) return forward(r);
   }
   if (auto r = copy_up(source, CopyData::kNone); !r) return forward(r);
   std::unique_lock lock(tree_);

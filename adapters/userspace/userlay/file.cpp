@@ -105,6 +105,13 @@ Result<off_t> File::lseek(off_t offset, int whence) {
   return at;
 }
 
+Result<void> File::truncate(const Caller& caller, off_t size) {
+  auto fd = state_->current();
+  if (!fd) return forward(fd);
+  if (::ftruncate((*fd)->get(), size) < 0) return last_error();
+  return state_->core.drop_set_id(caller, state_->node);
+}
+
 Result<void> File::fallocate(const Caller& caller, int mode, off_t offset, off_t length) {
   auto fd = state_->current();
   if (!fd) return forward(fd);
@@ -207,6 +214,10 @@ Result<std::unique_ptr<File>> Core::open(const Caller& caller, NodeId id, int fl
   const bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
   if (node->is_regular() && changes) {
     if (read_only_) return tl::unexpected(EROFS);
+    {
+      std::shared_lock lock(tree_);
+      if (auto r = may_open(*node, flags); !r) return forward(r);
+    }
     if (auto r = copy_up(node, (flags & O_TRUNC) ? CopyData::kTruncated : CopyData::kAll); !r)
       return forward(r);
     if (flags & O_TRUNC) {

@@ -31,6 +31,9 @@ struct Listing {
     std::uint64_t ino;
     unsigned char type;
   };
+  // Append-only and immutable, as FS_APPEND_FL and FS_IMMUTABLE_FL; -1 until someone asks.
+  std::atomic<int> protection{-1};
+
   std::uint64_t version = 0;
   std::vector<Item> items;
 };
@@ -80,6 +83,9 @@ struct Node {
   std::uint64_t version = 0;       // of a directory's contents
   std::weak_ptr<Listing> listing;  // under listing_mutex
   std::mutex listing_mutex;
+
+  // Append-only and immutable, as FS_APPEND_FL and FS_IMMUTABLE_FL; -1 until someone asks.
+  std::atomic<int> protection{-1};
 
   // The name it was last looked up by, which is the one that changes to it should bring to upper.
   std::atomic<std::size_t> current_link{0};

@@ -1,3 +1,5 @@
+#include <linux/fs.h>
+
 #include "adapters/userspace/userlay/test_support.h"
 
 namespace userlay::testing {
@@ -291,6 +293,46 @@ TEST_F(OverlayTest, WritingDropsSetIdBits) {
   EXPECT_TRUE((*file)->write(someone, bytes("y")));
   EXPECT_EQ(p().stat("f").st_mode & 07777, 0777u);
   overlay_->forget(node->node, 1);
+}
+
+TEST_F(OverlayTest, ImmutableAndAppendOnlyAreKeptInAMark) {
+  put(layers_.lower(0) / "f", "x");
+  start();
+  auto node = p().find("f");
+  NodeRef hold(*overlay_, node->node);
+  auto flags = overlay_->get_flags(node->node);
+  if (!flags) GTEST_SKIP() << "no inode flags on this file system";
+  ASSERT_TRUE(overlay_->set_flags(node->node, *flags | FS_IMMUTABLE_FL));
+  EXPECT_EQ(xattr_of(layers_.upper() / "f", mark_name("protattr")), "i");
+  EXPECT_EQ(p().unlink("f"), EPERM);
+  EXPECT_EQ(p().rename("f", "g"), EPERM);
+  EXPECT_EQ(p().chmod("f", 0600), EPERM);
+  EXPECT_EQ(p().write("f", "y", O_WRONLY), EPERM);
+  ASSERT_TRUE(overlay_->set_flags(node->node, *flags | FS_APPEND_FL));
+  EXPECT_EQ(p().write("f", "y", O_WRONLY), EPERM);
+  EXPECT_EQ(p().write("f", "y", O_WRONLY | O_APPEND), 0);
+  ASSERT_TRUE(overlay_->set_flags(node->node, *flags));
+  EXPECT_EQ(p().read("f"), "xy");
+  EXPECT_EQ(p().unlink("f"), 0);
+}
+
+TEST_F(OverlayTest, DataLayersSupplyTheContents) {
+  if (!is_root()) GTEST_SKIP() << "needs trusted.*";
+  put(layers_.lower(0) / "f", "");
+  fs::resize_file(layers_.lower(0) / "f", 5);
+  ASSERT_EQ(::setxattr((layers_.lower(0) / "f").c_str(), "trusted.overlay.metacopy", "", 0, 0), 0);
+  ASSERT_EQ(::setxattr((layers_.lower(0) / "f").c_str(), "trusted.overlay.redirect", "/store/1", 8, 0), 0);
+  put(layers_.lower(1) / "store/1", "hello");
+  std::string options = layers_.options();
+  options.replace(options.find("lower0:"), 7, "lower0::");
+  overlay_ = mount(options);
+  ASSERT_NE(overlay_, nullptr);
+  paths_.emplace(*overlay_);
+  EXPECT_EQ(p().list(""), (Names{"f"}));
+  EXPECT_EQ(p().read("f"), "hello");
+  EXPECT_EQ(p().write("f", "!", O_WRONLY | O_APPEND), 0);
+  EXPECT_EQ(p().read("f"), "hello!");
+  EXPECT_EQ(xattr_of(layers_.upper() / "f", "trusted.overlay.metacopy"), "(none)");
 }
 
 TEST_F(OverlayTest, PermissionFollowsModeBitsAndAcls) {

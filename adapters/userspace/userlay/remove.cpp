@@ -139,6 +139,7 @@ Result<void> Core::remove(NodeId parent_id, const std::string& name, bool direct
   const NodePtr node = *found;
   if (directory_wanted && !node->is_dir()) return tl::unexpected(ENOTDIR);
   if (!directory_wanted && node->is_dir()) return tl::unexpected(EISDIR);
+  if (auto r = may_move_away(**parent, *node); !r) return r;
   const bool below = !node->upper || lower_positive(**parent, name);
   bool has_whiteouts = false;
   if (node->is_dir() && (below || !node->pure_upper())) {

@@ -86,6 +86,9 @@ Result<void> Core::check_move(Move& move) {
   }
   move.nothing_to_do = move.target == move.node;
   if (move.nothing_to_do) return {};
+  if (auto r = may_move_away(*move.parent, *move.node); !r) return r;
+  if (auto r = move.target ? may_move_away(*move.new_parent, *move.target) : may_add_to(*move.new_parent); !r)
+    return r;
   if (move.target && !move.exchange) {
     if (node.is_dir() && !move.target->is_dir()) return tl::unexpected(ENOTDIR);
     if (!node.is_dir() && move.target->is_dir()) return tl::unexpected(EISDIR);

@@ -140,6 +140,8 @@ class File {
   Result<std::size_t> read(std::span<std::byte> data);
   Result<std::size_t> write(const Caller& caller, std::span<const std::byte> data);
   Result<off_t> lseek(off_t offset, int whence);
+  // ftruncate(2): needs a file open for writing, whatever its mode says by now.
+  Result<void> truncate(const Caller& caller, off_t size);
   Result<void> fallocate(const Caller& caller, int mode, off_t offset, off_t length);
   // This file is the destination.
   Result<std::size_t> copy_range_from(const Caller& caller, File& source, off_t source_offset, off_t offset,

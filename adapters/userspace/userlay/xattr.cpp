@@ -37,6 +37,10 @@ Result<void> Core::setxattr(const Caller& caller, NodeId id, const std::string& 
   if (!real_name) return forward(real_name);
   const bool default_acl = name == kDefaultAcl;
   if (default_acl && !(*found)->is_dir()) return tl::unexpected(EACCES);
+  {
+    std::shared_lock lock(tree_);
+    if (auto r = may_change(**found); !r) return r;
+  }
   if (auto r = copy_up(*found, CopyData::kNone); !r) return r;
   if (read_only_) return tl::unexpected(EROFS);
   std::shared_lock lock(tree_);
@@ -60,6 +64,7 @@ Result<void> Core::removexattr(NodeId id, const std::string& name) {
   if (read_only_) return tl::unexpected(EROFS);
   {
     std::shared_lock lock(tree_);
+    if (auto r = may_change(**found); !r) return r;
     // Nothing is copied up to remove what is not there.
     auto where = at(**found);
     if (!where) return forward(where);
@@ -133,6 +138,7 @@ Result<void> Core::set_flags(NodeId id, unsigned flags) {
   }
   auto fd = sys::reopen(*where, O_RDONLY | O_NONBLOCK);
   if (!fd) return forward(fd);
+  (*found)->protection = -1;
   flags &= ~static_cast<unsigned>(FS_APPEND_FL | FS_IMMUTABLE_FL);
   return ok_or_errno(::ioctl(fd->get(), FS_IOC_SETFLAGS, &flags));
 }
