@@ -1,4 +1,5 @@
 #include <linux/fs.h>
+#include <sys/resource.h>
 
 #include "adapters/userspace/userlay/test_support.h"
 
@@ -244,6 +245,10 @@ TEST_F(OverlayTest, RefusesOverlappingLayersAndVolatileLeftovers) {
 
 TEST_F(OverlayTest, ManyNodesNeedFewDescriptors) {
   for (int i = 0; i < 300; ++i) put(layers_.lower(0) / ("d" + std::to_string(i)) / "f", "x");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit small{100, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
   start();
   std::vector<NodeRef> held;
   for (int i = 0; i < 300; ++i) {
@@ -254,6 +259,7 @@ TEST_F(OverlayTest, ManyNodesNeedFewDescriptors) {
     }
   }
   for (const NodeRef& node : held) EXPECT_TRUE(overlay_->getattr(node.id()));
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(OverlayTest, NewObjectsBelongToTheCallerAndInheritTheGroup) {
