@@ -43,6 +43,9 @@ class Mount {
   virtual ~Mount() = default;  // takes it down, by force if need be
   // The mounter's view. Lives as long as the mount.
   virtual Vfs& vfs() = 0;
+  // A descriptor of the merged directory, where the subject is really mounted; else -1. Valid until
+  // unmount().
+  virtual int directory() { return -1; }
   // Takes it down cleanly; EBUSY etc. as errno. All views must have let go.
   virtual Sys<void> unmount() = 0;
   // Says how the subject's own process ended, if it has one and it has ended; else nothing.
@@ -62,7 +65,8 @@ class Adapter {
   // All options with the values in force when `asked` are asked for.
   virtual Options effective(const Options& asked) const = 0;
   virtual const Dialect& dialect() const = 0;
-  // Does it keep lower and upper apart (not `plain`)?
+  // Does it keep lower and upper apart? If not (`plain`), the merged tree is built into `merged` before
+  // mount().
   virtual bool has_layers() const { return true; }
   virtual tl::expected<std::unique_ptr<Mount>, MountError> mount(const LayerDirs& dirs,
                                                                  const Options& options) = 0;
@@ -71,10 +75,14 @@ class Adapter {
 // A subject's name: KIND[:OPTION[=VALUE],...], e.g. "kernel:redirect_dir=on,index=on".
 struct SubjectName {
   std::string kind;
-  Options options;  // defaults for cases that do not set them
+  Options options;      // defaults for cases that do not set them
+  std::string command;  // mount command template of a subject without a descriptor (adapters/fuse); "" none
 };
 // Throws BadCase on a malformed name.
 SubjectName parse_subject(const std::string& name);
+
+// Throws BadCase (with the known kinds) if there is no subject of that name.
+void check_subject(const std::string& name);
 
 // The adapter of that subject for a worker in `environment`; throws BadCase (with the known kinds) for an
 // unknown one.

@@ -48,8 +48,8 @@ mode_t mode_of(const Json& json, const Place& place) {
 
 Time time_of(const Json& json, const Place& place) {
   if (json.is_number_integer()) return {json.get<int64_t>(), 0};
-  if (!json.is_array() || json.size() != 2 || !json[0].is_number_integer() || !json[1].is_number_unsigned() ||
-      json[1].get<uint64_t>() > 999999999)
+  if (!json.is_array() || json.size() != 2 || !json[0].is_number_integer() || !json[1].is_number_integer() ||
+      json[1].get<int64_t>() < 0 || json[1].get<int64_t>() > 999999999)
     place.fail("must be seconds or [seconds, nanoseconds]");
   return {json[0].get<int64_t>(), json[1].get<int64_t>()};
 }

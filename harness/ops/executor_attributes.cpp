@@ -140,6 +140,7 @@ StepResult setfacl_operation(const Operands& operands) {
 
 StepResult getfacl_operation(const Operands& operands) {
   auto value = operands.vfs.getxattr(operands.at(), true, acl_attribute(operands));
+  if (!value && value.error() == ENODATA) return success({{"acl", nullptr}});
   if (!value) return failure(value.error());
   return success({{"acl", acl_from_xattr(*value).value_or("malformed")}});
 }

@@ -34,28 +34,35 @@ uint64_t hash_bytes(uint64_t hash, std::string_view bytes) {
   return combine(hash, word);
 }
 
-uint64_t hash_status(const struct statx& s) {
+uint64_t hash_status(const struct statx& s, Notice notice) {
   uint64_t hash = combine(s.stx_mode, s.stx_ino);
   hash = combine(hash, uint64_t{s.stx_uid} << 32 | s.stx_gid);
   hash = combine(hash, uint64_t{s.stx_nlink} << 32 | s.stx_mtime.tv_nsec);
   hash = combine(hash, s.stx_size);
   hash = combine(hash, static_cast<uint64_t>(s.stx_mtime.tv_sec));
-  hash = combine(hash, static_cast<uint64_t>(s.stx_ctime.tv_sec));
-  return combine(hash, uint64_t{s.stx_ctime.tv_nsec} << 32 | makedev(s.stx_rdev_major, s.stx_rdev_minor));
+  hash = combine(hash, makedev(s.stx_rdev_major, s.stx_rdev_minor));
+  if (notice == Notice::meaning) return hash;
+  return combine(hash, static_cast<uint64_t>(s.stx_ctime.tv_sec) << 32 | s.stx_ctime.tv_nsec);
 }
 
 constexpr unsigned kMask = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_MTIME |
                            STATX_CTIME | STATX_INO | STATX_SIZE;
 
+// Written by overlayfs at a mere lookup, to remember where a directory came from (fs/overlayfs/namei.c,
+// ovl_fix_origin).
+bool is_bookkeeping(std::string_view xattr) {
+  return xattr.ends_with(".overlay.origin") || xattr.ends_with(".overlay.impure");
+}
+
 class Printer {
  public:
-  explicit Printer(bool with_data) : with_data_(with_data) {}
+  explicit Printer(Notice notice) : notice_(notice) {}
 
   // The directory `fd` and everything below it.
   uint64_t directory(int fd) {
     struct statx status;
     if (::statx(fd, "", AT_EMPTY_PATH, kMask, &status) != 0) return error(errno);
-    uint64_t hash = hash_status(status);
+    uint64_t hash = hash_status(status, notice_);
     const ssize_t size = ::flistxattr(fd, names_.data(), names_.size());
     hash = combine(hash, xattrs(size, [fd](const char* name, char* value, size_t room) {
                      return ::fgetxattr(fd, name, value, room);
@@ -81,7 +88,7 @@ class Printer {
     struct statx status;
     if (::statx(dir, entry.d_name, AT_SYMLINK_NOFOLLOW, kMask, &status) != 0) return error(errno);
     if (S_ISDIR(status.stx_mode)) return subdirectory(dir, entry.d_name);
-    uint64_t hash = hash_status(status);
+    uint64_t hash = hash_status(status, notice_);
     if (!enter(dir)) return error(errno);
     const char* name = entry.d_name;
     const ssize_t size = ::llistxattr(name, names_.data(), names_.size());
@@ -89,7 +96,6 @@ class Printer {
                      return ::lgetxattr(name, attribute, value, room);
                    }));
     if (S_ISLNK(status.stx_mode)) hash = combine(hash, target(dir, name));
-    if (with_data_ && S_ISREG(status.stx_mode)) hash = combine(hash, data(dir, name));
     return hash;
   }
 
@@ -116,6 +122,7 @@ class Printer {
     uint64_t sum = 0;
     std::array<char, 65536>& value = values_;
     for (const char* name = names_.data(); name < names_.data() + size; name += std::strlen(name) + 1) {
+      if (notice_ == Notice::meaning && is_bookkeeping(name)) continue;
       const ssize_t got = get(name, value.data(), value.size());
       const uint64_t hash = hash_bytes(1, name);
       sum +=
@@ -131,21 +138,7 @@ class Printer {
     return hash_bytes(2, {buffer.data(), static_cast<size_t>(size)});
   }
 
-  uint64_t data(int dir, const char* name) {
-    constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    Fd fd(::openat(dir, name, kFlags | O_NOATIME));
-    if (!fd && errno == EPERM) fd.reset(::openat(dir, name, kFlags));
-    if (!fd) return error(errno);
-    uint64_t hash = 3;
-    for (;;) {
-      const ssize_t got = ::read(fd.get(), values_.data(), values_.size());
-      if (got < 0) return error(errno);
-      if (got == 0) return hash;
-      hash = hash_bytes(hash, {values_.data(), static_cast<size_t>(got)});
-    }
-  }
-
-  bool with_data_;
+  Notice notice_;
   int here_ = -1;
   std::optional<KeepCurrentDirectory> keep_;
   static thread_local std::array<char, 65536> names_, values_;
@@ -155,10 +148,10 @@ thread_local std::array<char, 65536> Printer::names_, Printer::values_;
 
 }  // namespace
 
-uint64_t fingerprint(int dir, bool with_data) {
+uint64_t fingerprint(int dir, Notice notice) {
   const auto root = open_directory(dir, ".");
   if (!root) return mix(static_cast<uint64_t>(root.error()));
-  return Printer(with_data).directory(root->get());
+  return Printer(notice).directory(root->get());
 }
 
 }  // namespace ovlcheck

@@ -20,9 +20,13 @@ Tree snapshot(int dir);
 // The same through a Vfs (what the default actor sees), "" = its root.
 Tree snapshot(Vfs& vfs);
 
-// A hash over names, types, modes, owners, sizes, times (not atime), link counts, xattrs of everything below
-// `dir`; with_data also over file contents. Equal hashes = nothing changed.
-uint64_t fingerprint(int dir, bool with_data);
+// What a fingerprint notices: `everything` but atime, or only what has a `meaning`: not ctime, and not the
+// origin and impure marks that a mere lookup may write.
+enum class Notice { everything, meaning };
+
+// A hash over names, types, modes, owners, sizes, modification times, link counts and xattrs of everything
+// below `dir` (file contents show in times and sizes). Equal hashes = nothing changed.
+uint64_t fingerprint(int dir, Notice notice);
 
 // Removes everything below `dir`; returns the first error.
 Sys<void> remove_below(int dir);

@@ -1,0 +1,157 @@
+#include "adapters/kernel/kernel_adapter.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "harness/ops/fd.h"
+#include "harness/ops/kernel_vfs.h"
+
+namespace ovlcheck {
+namespace {
+
+class KernelMount : public Mount {
+ public:
+  KernelMount(int case_dir, std::string merged) : case_dir_(case_dir), merged_(std::move(merged)) {}
+
+  ~KernelMount() override {
+    if (!mounted_) return;
+    vfs_.reset();
+    root_.reset();
+    // By force: whatever still uses it goes on using a detached tree until the worker ends.
+    if (fchdir(case_dir_) == 0) (void)umount2(merged_.c_str(), MNT_DETACH);
+  }
+
+  Sys<void> open() {
+    root_.reset(openat(case_dir_, merged_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root_) return failed(errno);
+    auto vfs = open_kernel_vfs(root_.get());
+    if (!vfs) return failed(vfs.error());
+    vfs_ = std::move(*vfs);
+    return {};
+  }
+
+  Vfs& vfs() override { return *vfs_; }
+  int directory() override { return root_.get(); }
+
+  Sys<void> unmount() override {
+    vfs_->let_go();
+    vfs_.reset();
+    root_.reset();
+    if (fchdir(case_dir_) != 0) return failed(errno);
+    if (umount2(merged_.c_str(), 0) != 0) return failed(errno);
+    mounted_ = false;
+    return {};
+  }
+
+ private:
+  int case_dir_;
+  std::string merged_;
+  bool mounted_ = true;
+  Fd root_;
+  std::unique_ptr<Vfs> vfs_;
+};
+
+// "Y\n" of a module parameter as a mount option's value.
+std::string parameter(const char* name, const char* when_unknown) {
+  std::ifstream file(std::string("/sys/module/overlay/parameters/") + name);
+  std::string value;
+  if (!(file >> value)) return when_unknown;
+  return value == "Y" ? "on" : "off";
+}
+
+// What the running kernel does about an option nobody sets (Documentation: "Module options").
+Options kernel_defaults() {
+  Options options;
+  const bool follows = parameter("redirect_always_follow", "on") == "on";
+  options["redirect_dir"] = parameter("redirect_dir", "off") == "on" ? "on" : follows ? "follow" : "nofollow";
+  options["metacopy"] = parameter("metacopy", "off");
+  options["index"] = parameter("index", "off");
+  options["nfs_export"] = parameter("nfs_export", "off");
+  options["xino"] = parameter("xino_auto", "off") == "on" ? "auto" : "off";
+  return options;
+}
+
+class KernelAdapter : public Adapter {
+ public:
+  KernelAdapter(const Environment& environment, Options defaults)
+      : environment_(environment),
+        defaults_(std::move(defaults)),
+        dialect_(overlayfs_dialect(environment.privilege == "root" ? "trusted.overlay." : "user.overlay.")) {
+    // In a user namespace trusted.* cannot be written, so that overlayfs works with user.* only.
+    if (environment_.privilege != "root") defaults_.emplace("userxattr", "");
+    const Options kernel = kernel_defaults();
+    in_force_ = kernel;
+    // userxattr alone turns these off (fs/overlayfs/params.c, ovl_fs_params_verify).
+    if (defaults_.count("userxattr")) {
+      in_force_["redirect_dir"] = kernel.at("redirect_dir") == "on" ? "nofollow" : kernel.at("redirect_dir");
+      in_force_["metacopy"] = "off";
+    }
+  }
+
+  std::optional<std::string> missing(const Environment& environment) const override {
+    if (environment.privilege == "none")
+      return "mounting needs real root or a user namespace, and neither is to be had here";
+    std::ifstream known("/proc/filesystems");
+    for (std::string word; known >> word;)
+      if (word == "overlay") return std::nullopt;
+    return "this kernel has no overlayfs (modprobe overlay)";
+  }
+
+  std::optional<std::string> cannot(const Case&) const override { return std::nullopt; }
+  std::string version() const override { return "Linux " + environment_.kernel; }
+  const Dialect& dialect() const override { return *dialect_; }
+
+  Options effective(const Options& asked) const override {
+    Options all = asked;
+    all.insert(defaults_.begin(), defaults_.end());
+    // "off" means "follow" where redirects are always followed (Documentation, "redirect_dir=off").
+    if (auto redirect = all.find("redirect_dir"); redirect != all.end() && redirect->second == "off")
+      redirect->second = kernel_defaults().at("redirect_dir") == "nofollow" ? "nofollow" : "follow";
+    all.insert(in_force_.begin(), in_force_.end());
+    return all;
+  }
+
+  tl::expected<std::unique_ptr<Mount>, MountError> mount(const LayerDirs& dirs,
+                                                         const Options& options) override {
+    Options all = options;
+    all.insert(defaults_.begin(), defaults_.end());
+    const std::string data = mount_data(dirs, all);
+    auto fail = [&](int error) {
+      return tl::make_unexpected(
+          MountError{error, "mount -t overlay -o " + data + ": " + std::strerror(error)});
+    };
+    if (fchdir(dirs.dir) != 0) return fail(errno);
+    if (::mount("ovlcheck", dirs.merged.c_str(), "overlay", 0, data.c_str()) != 0) return fail(errno);
+    auto mounted = std::make_unique<KernelMount>(dirs.dir, dirs.merged);
+    if (auto opened = mounted->open(); !opened) return fail(opened.error());
+    return mounted;
+  }
+
+ private:
+  Environment environment_;
+  Options defaults_;
+  Options in_force_;
+  std::unique_ptr<Dialect> dialect_;
+};
+
+}  // namespace
+
+std::string mount_data(const LayerDirs& dirs, const Options& options) {
+  std::string data = "lowerdir=";
+  for (size_t i = 0; i < dirs.lowers.size(); ++i) data += (i ? ":" : "") + dirs.lowers[i];
+  for (const auto& layer : dirs.data) data += "::" + layer;
+  if (!dirs.upper.empty()) data += ",upperdir=" + dirs.upper + ",workdir=" + dirs.work;
+  for (const auto& [name, value] : options) data += "," + (value.empty() ? name : name + "=" + value);
+  return data;
+}
+
+std::unique_ptr<Adapter> make_kernel_adapter(const Environment& environment, const Options& defaults) {
+  return std::make_unique<KernelAdapter>(environment, defaults);
+}
+
+}  // namespace ovlcheck

@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "adapters/adapter.h"
+#include "adapters/kernel/kernel_adapter.h"
+#include "adapters/plain/plain_adapter.h"
+#include "adapters/userspace/userspace_adapter.h"
+#include "harness/case/problem.h"
+
+namespace ovlcheck {
+
+SubjectName parse_subject(const std::string& name) {
+  SubjectName subject;
+  const size_t colon = name.find(':');
+  subject.kind = name.substr(0, colon);
+  if (subject.kind.empty()) throw BadCase("", "subject \"" + name + "\" has no name before the colon");
+  if (colon == std::string::npos) return subject;
+  for (size_t at = colon + 1; at <= name.size();) {
+    const size_t comma = std::min(name.find(',', at), name.size());
+    const std::string option = name.substr(at, comma - at);
+    const size_t equals = std::min(option.find('='), option.size());
+    if (equals == 0)
+      throw BadCase("", "subject \"" + name + "\": an option is missing; write KIND:OPTION=VALUE,OPTION");
+    subject.options[option.substr(0, equals)] = equals < option.size() ? option.substr(equals + 1) : "";
+    at = comma + 1;
+  }
+  return subject;
+}
+
+std::vector<std::string> known_subjects() {
+  return {"kernel", "userlay", "plain"};
+}
+
+void check_subject(const std::string& name) {
+  const std::string kind = parse_subject(name).kind;
+  const auto known = known_subjects();
+  if (std::find(known.begin(), known.end(), kind) != known.end()) return;
+  throw BadCase("", fmt::format("unknown subject \"{}\"; known are {} (or give --mount-command)", kind,
+                                fmt::join(known, ", ")));
+}
+
+std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment& environment) {
+  check_subject(name.kind);
+  if (name.kind == "kernel") return make_kernel_adapter(environment, name.options);
+  if (name.kind == "userlay") return make_userlay_adapter(environment, name.options);
+  return make_plain_adapter();
+}
+
+}  // namespace ovlcheck

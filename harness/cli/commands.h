@@ -1,0 +1,45 @@
+// Commands: each adds its subcommand to the program; the callback sets the exit status.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "harness/case/case.h"
+#include "harness/report/terminal.h"
+
+namespace ovlcheck {
+
+// Exit statuses.
+constexpr int kAsExpected = 0, kDeviations = 1, kBadInput = 2, kBroken = 3;
+
+void add_run(CLI::App& app, int& status);
+void add_list(CLI::App& app, int& status);
+void add_show(CLI::App& app, int& status);
+void add_lint(CLI::App& app, int& status);
+void add_report(CLI::App& app, int& status);
+void add_bench(CLI::App& app, int& status);
+void add_doctor(CLI::App& app, int& status);
+void add_worker(CLI::App& app, int& status);
+
+// For reports on standard output: its width, colours only on a terminal and without NO_COLOR.
+TerminalStyle style_of_stdout();
+
+// Where this program's own file is, to start it again.
+std::string own_program();
+
+// Which cases a command is about; shared by run, list and show.
+struct CaseSelection {
+  std::vector<std::string> paths;    // files and folders; empty = the cases that come with the program
+  std::vector<std::string> filters;  // shell patterns of names, e.g. "rename/*"; empty = all
+
+  void add_options(CLI::App& command);
+  // Throws BadCase, also if a filter matches nothing.
+  std::vector<Case> load() const;
+};
+
+// Does a shell pattern ("*", "?", "[...]" literally unless it is a set) match the whole name? A pattern
+// without "/" also matches a whole group.
+bool matches(const std::string& pattern, const std::string& name);
+
+}  // namespace ovlcheck

@@ -1,0 +1,153 @@
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "adapters/adapter.h"
+#include "harness/case/problem.h"
+#include "harness/cli/commands.h"
+#include "harness/report/markdown.h"
+#include "harness/report/terminal.h"
+#include "harness/run/suite.h"
+
+namespace ovlcheck {
+namespace {
+
+struct RunOptions {
+  CaseSelection selection;
+  std::vector<std::string> subjects;
+  std::string mount_command;
+  std::string against;
+  std::string privilege = "auto";
+  std::string scratch;
+  std::string output = "ovlcheck-results";
+  unsigned jobs = 0;
+  unsigned repeat = 1;
+  double timeout = 10;
+};
+
+// One line that is written over and over, on a terminal only: logs stay clean.
+class ProgressLine {
+ public:
+  explicit ProgressLine(size_t total) : total_(total), shown_(isatty(STDERR_FILENO)) {}
+  ~ProgressLine() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+
+  void count(const Outcome& outcome) {
+    ++done_;
+    if (outcome.verdict != Verdict::pass && outcome.verdict != Verdict::skip) ++deviating_;
+    const auto now = std::chrono::steady_clock::now();
+    if (!shown_ || (now - last_ < std::chrono::milliseconds(50) && done_ < total_)) return;
+    last_ = now;
+    fmt::print(stderr, "\r\033[K{}/{} done, {} deviating  {:.40}", done_, total_, deviating_,
+               outcome.subject + " " + outcome.case_name);
+  }
+
+ private:
+  size_t total_, done_ = 0, deviating_ = 0;
+  bool shown_;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+SuiteRequest request_from(const RunOptions& options) {
+  SuiteRequest request;
+  PoolRequest& pool = request.pool;
+  pool.program = own_program();
+  pool.cases = options.selection.load();
+  pool.jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+  pool.repeat = std::max(1u, options.repeat);
+  pool.step_timeout = options.timeout;
+  pool.sandbox.privilege = privilege_from_name(options.privilege);
+  pool.sandbox.scratch = options.scratch;
+  for (const auto& name : options.subjects) pool.subjects.push_back({name, ""});
+  if (!options.mount_command.empty()) pool.subjects.push_back({"mount-command", options.mount_command});
+  if (pool.subjects.empty())
+    for (const auto& name : known_subjects()) pool.subjects.push_back({name, ""});
+  for (const auto& subject : pool.subjects)
+    if (subject.mount_command.empty()) check_subject(subject.name);
+  request.against = options.against;
+  if (!request.against.empty()) {
+    check_subject(request.against);
+    if (std::none_of(pool.subjects.begin(), pool.subjects.end(),
+                     [&](const auto& subject) { return subject.name == request.against; }))
+      pool.subjects.insert(pool.subjects.begin(), {request.against, ""});
+  }
+  request.folder = options.output;
+  return request;
+}
+
+int run(const RunOptions& options) {
+  SuiteRequest request = request_from(options);
+  const size_t total = request.pool.cases.size() * request.pool.subjects.size() * request.pool.repeat;
+  SuiteResult result;
+  {
+    ProgressLine progress(total);
+    request.on_outcome = [&](const Outcome& outcome) { progress.count(outcome); };
+    result = run_suite(request);
+  }
+  fmt::print("{}", terminal_report(result.run, style_of_stdout()));
+  fmt::print("{} of {} outcomes in {:.1f} s, stored in {}\n", result.run.outcomes.size(), total,
+             result.seconds, options.output);
+  if (!result.complete) {
+    fmt::print(stderr, "ovlcheck: interrupted; what was done is stored\n");
+    return kBroken;
+  }
+  return as_expected(result.run) ? kAsExpected : kDeviations;
+}
+
+}  // namespace
+
+TerminalStyle style_of_stdout() {
+  TerminalStyle style;
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool terminal = isatty(STDOUT_FILENO);
+  style.colours = terminal && (!no_color || !*no_color);
+  winsize size{};
+  if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+    style.columns = size.ws_col;
+  return style;
+}
+
+void add_run(CLI::App& app, int& status) {
+  auto options = std::make_shared<RunOptions>();
+  auto* command = app.add_subcommand("run", "Run cases on subjects, judge them, store the results");
+  command
+      ->add_option("--subject", options->subjects,
+                   "What to test, e.g. kernel, kernel:redirect_dir=on, userlay, fuse-overlayfs; may be "
+                   "repeated (default: all known)")
+      ->type_name("NAME");
+  command
+      ->add_option("--mount-command", options->mount_command,
+                   "Test any program: a command with {lower}, {upper}, {work} and {mount}")
+      ->type_name("COMMAND");
+  options->selection.add_options(*command);
+  command
+      ->add_option("--against", options->against,
+                   "Judge by what this subject does instead of by expectations")
+      ->type_name("NAME");
+  command
+      ->add_option("--privilege", options->privilege,
+                   "auto, userns (user namespace), root (real root) or none")
+      ->capture_default_str();
+  command->add_option("--scratch", options->scratch, "Directory to work in instead of a private tmpfs")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--jobs", options->jobs, "Workers at a time (default: one per processor)")
+      ->type_name("N");
+  command->add_option("--repeat", options->repeat, "Run every case that often")
+      ->capture_default_str()
+      ->type_name("N");
+  command->add_option("--timeout", options->timeout, "Seconds a step may take")
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  command->add_option("--output", options->output, "Folder for events.jsonl and results.json")
+      ->capture_default_str()
+      ->type_name("DIR");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace ovlcheck

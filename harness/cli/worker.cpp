@@ -1,0 +1,25 @@
+#include "harness/run/worker.h"
+
+#include <memory>
+
+#include "harness/cli/commands.h"
+
+namespace ovlcheck {
+
+void add_worker(CLI::App& app, int& status) {
+  auto options = std::make_shared<WorkerOptions>();
+  auto privilege = std::make_shared<std::string>("auto");
+  // Started by `run`, spoken to in JSON lines; not for people.
+  auto* command = app.add_subcommand("worker", "Run cases for another ovlcheck process")->group("");
+  command->add_option("--subject", options->subject)->required();
+  command->add_option("--mount-command", options->mount_command);
+  command->add_option("--privilege", *privilege);
+  command->add_option("--scratch", options->sandbox.scratch);
+  command->add_option("--timeout", options->step_timeout);
+  command->callback([options, privilege, &status] {
+    options->sandbox.privilege = privilege_from_name(*privilege);
+    status = run_worker(*options);
+  });
+}
+
+}  // namespace ovlcheck

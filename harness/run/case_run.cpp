@@ -1,0 +1,390 @@
+#include "harness/run/case_run.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <set>
+
+#include "harness/case/problem.h"
+#include "harness/ops/executor.h"
+#include "harness/ops/fd.h"
+#include "harness/ops/kernel_vfs.h"
+#include "harness/ops/layers.h"
+#include "harness/run/requirements.h"
+
+namespace ovlcheck {
+namespace {
+
+// The case cannot go on; becomes the end of its observation.
+struct Stop {
+  End end;
+  std::string reason;
+};
+
+// Names of layers mentioned in `after`, which may be nested in "if" objects.
+void collect_layers(const Json& after, std::set<std::string>& names) {
+  if (!after.is_object()) return;
+  if (!after.contains("if")) {
+    for (const auto& item : after.items()) names.insert(item.key());
+    return;
+  }
+  for (const char* branch : {"then", "else"})
+    if (after.contains(branch)) collect_layers(after[branch], names);
+}
+
+bool has_privileged_file(const Tree& tree) {
+  if (tree.type != NodeType::directory && tree.mode && (*tree.mode & 06000)) return true;
+  if (tree.xattrs.count("security.capability")) return true;
+  for (const auto& [name, child] : tree.children)
+    if (has_privileged_file(child)) return true;
+  return false;
+}
+
+class CaseRun {
+ public:
+  CaseRun(const Case& c, Adapter& adapter, const Sandbox& sandbox, Progress& progress)
+      : case_(c), adapter_(adapter), sandbox_(sandbox), progress_(progress), options_(c.mount) {}
+
+  void run(Observation& seen) {
+    prepare();
+    if (case_.mounted) {
+      if (auto error = bring_up()) {
+        if (error->error == kNotOffered) throw Stop{End::skip, error->message};
+        seen.mount_error = error->message;
+        return;
+      }
+    }
+    describe_start(seen);
+    for (const auto& step : case_.steps) {
+      seen.steps.push_back(run_step(step));
+      if (!seen.steps.back().skip.empty()) throw Stop{End::skip, step.op + ": " + seen.steps.back().skip};
+    }
+    progress_.begin_step("");
+    look(seen);
+    take_down();
+  }
+
+ private:
+  // ---- layers
+  void prepare() {
+    const std::string name = std::to_string(next_directory_++);
+    if (mkdirat(sandbox_.directory(), name.c_str(), 0755) != 0) stop("mkdir of the case's directory");
+    directory_ = Fd(openat(sandbox_.directory(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory_) stop("open the case's directory");
+    dirs_.dir = directory_.get();
+    dirs_.path = sandbox_.path() + "/" + name;
+    make_directory(dirs_.merged);
+    if (!adapter_.has_layers())
+      return build(dirs_.merged, flatten(case_.upper ? &*case_.upper : nullptr, case_.lowers), false);
+    for (const auto& lower : case_.lowers)
+      add_layer(dirs_.lowers, "lower" + std::to_string(dirs_.lowers.size()), lower);
+    for (const auto& data : case_.data)
+      add_layer(dirs_.data, "data" + std::to_string(dirs_.data.size()), data);
+    if (!case_.upper) return;
+    dirs_.upper = "upper";
+    dirs_.work = "work";
+    make_directory(dirs_.upper);
+    make_directory(dirs_.work);
+    build(dirs_.upper, *case_.upper, true);
+    layer_names_.push_back("upper");
+  }
+
+  void add_layer(std::vector<std::string>& group, const std::string& name, const Tree& tree) {
+    make_directory(name);
+    build(name, tree, true);
+    layer_names_.push_back((&group == &dirs_.data ? "data[" : "lower[") + std::to_string(group.size()) + "]");
+    group.push_back(name);
+  }
+
+  void make_directory(const std::string& name) {
+    if (mkdirat(dirs_.dir, name.c_str(), 0755) != 0) stop("mkdir " + name);
+  }
+
+  void build(const std::string& directory, const Tree& tree, bool encode) {
+    Tree raw;
+    try {
+      raw = encode ? adapter_.dialect().encode(tree) : tree;
+    } catch (const BadCase& cannot) {
+      throw Stop{End::skip, std::string("this format has no such mark: ") + cannot.problems.front().message};
+    }
+    Fd target = open_directory(directory);
+    std::string where;
+    if (auto built = build_tree(target.get(), raw, &where); !built) {
+      const bool missing_privilege = built.error() == EPERM || built.error() == EINVAL;
+      throw Stop{missing_privilege ? End::skip : End::error,
+                 "cannot build " + directory + "/" + where + " here: " + std::strerror(built.error())};
+    }
+  }
+
+  Fd open_directory(const std::string& name) {
+    Fd fd(openat(dirs_.dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) stop("open " + name);
+    return fd;
+  }
+
+  // "lower[1]" -> the directory's name; stops the case on an unknown one.
+  std::string directory_of(const std::string& layer) {
+    if (layer == "merged" || (layer == "upper" && !dirs_.upper.empty()) ||
+        (layer == "work" && !dirs_.work.empty()))
+      return layer;
+    for (const auto* group : {"lower", "data"}) {
+      const std::string prefix = std::string(group) + "[";
+      if (!layer.starts_with(prefix) || !layer.ends_with("]")) continue;
+      const std::string name = group + layer.substr(prefix.size(), layer.size() - prefix.size() - 1);
+      if (faccessat(dirs_.dir, name.c_str(), F_OK, 0) == 0) return name;
+    }
+    throw Stop{adapter_.has_layers() ? End::error : End::skip, "there is no layer " + layer};
+  }
+
+  // ---- mount
+  std::optional<MountError> bring_up() {
+    auto mounted = adapter_.mount(dirs_, options_);
+    if (!mounted) return mounted.error();
+    mount_ = std::move(*mounted);
+    executor_ = std::make_unique<Executor>(mount_->vfs(), case_.actors);
+    return std::nullopt;
+  }
+
+  void take_down() {
+    if (!mount_) return;
+    executor_.reset();
+    for (; !volumes_.empty(); volumes_.pop_back()) {
+      if (fchdir(dirs_.dir) != 0 || umount2(volumes_.back().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+        stop("unmount a volume");
+    }
+    auto down = mount_->unmount();
+    if (!down && mount_->died()) throw Stop{End::crash, *mount_->died()};
+    if (!down) stop("unmount", down.error());
+    mount_.reset();
+  }
+
+  // ---- steps
+  StepResult run_step(const Step& step) {
+    progress_.begin_step(step.where);
+    const auto before = fingerprints();
+    StepResult result = perform(step);
+    result.ran = true;
+    // The layers are looked at with the worker's own credentials, whoever acted.
+    if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
+    if (mount_ && result.error != 0)
+      if (auto death = mount_->died()) throw Stop{End::crash, *death};
+    const auto after = fingerprints();
+    for (size_t i = 0; i < before.size(); ++i)
+      if (before[i] != after[i]) result.touched.push_back(layer_names_[i]);
+    fingerprints_ = after;
+    return result;
+  }
+
+  // One number per layer in layer_names_; that of the step before serves the next one.
+  std::vector<uint64_t> fingerprints() {
+    if (!fingerprints_.empty()) return std::move(fingerprints_);
+    std::vector<uint64_t> all;
+    for (const auto& name : layer_names_)
+      all.push_back(fingerprint(layer_fd(name), name == "upper" ? Notice::meaning : Notice::everything));
+    return all;
+  }
+
+  int layer_fd(const std::string& layer) {
+    Fd& fd = layer_fds_[layer];
+    if (!fd) fd = open_directory(directory_of(layer));
+    return fd.get();
+  }
+
+  StepResult perform(const Step& step) {
+    if (step.op == "mount") return mount_step(step);
+    if (step.op == "umount") return down_step();
+    if (step.op == "remount") return remount_step(step);
+    if (step.op == "offline") return offline_step(step);
+    if (step.op == "tree") return tree_step(step);
+    if (!mount_) throw Stop{End::error, "a step needs the tree to be mounted"};
+    if (step.op == "volume") return volume_step(step);
+    return executor_->run(step);
+  }
+
+  StepResult down_step() {
+    take_down();
+    return {};
+  }
+
+  StepResult mount_step(const Step& step) {
+    change_options(step.args.at("mount"), step.args);
+    return up_again();
+  }
+
+  StepResult remount_step(const Step& step) {
+    take_down();
+    change_options(step.args.at("remount"), step.args);
+    return up_again();
+  }
+
+  StepResult up_again() {
+    StepResult result;
+    if (auto error = bring_up()) {
+      if (error->error == kNotOffered) result.skip = error->message;
+      result.error = error->error == 0 ? EIO : error->error;
+      result.value = Json{{"message", error->message}};
+    }
+    return result;
+  }
+
+  void change_options(const Json& change, const Json& args) {
+    if (change.is_object()) options_ = changed_options(options_, change, "");
+    if (!args.contains("order")) return;
+    if (!adapter_.has_layers()) throw Stop{End::skip, "this subject keeps no layers"};
+    const auto all = dirs_.lowers;
+    dirs_.lowers.clear();
+    for (const auto& index : args["order"]) dirs_.lowers.push_back(all.at(index.get<size_t>()));
+  }
+
+  StepResult offline_step(const Step& step) {
+    if (!adapter_.has_layers()) throw Stop{End::skip, "this subject keeps no layers"};
+    const bool was_up = mount_ != nullptr;
+    take_down();
+    StepResult result;
+    const std::string directory = directory_of(step.args.at("offline").get<std::string>());
+    if (step.args.contains("tree")) {
+      build(directory, tree_from_json(step.args["tree"], step.where + "/tree"), true);
+    } else {
+      Fd layer = open_directory(directory);
+      auto vfs = open_kernel_vfs(layer.get());
+      if (!vfs)
+        throw Stop{End::skip,
+                   std::string("cannot confine steps to a layer here: ") + std::strerror(vfs.error())};
+      Executor executor(**vfs, case_.actors);
+      result.tracks.emplace_back();
+      for (const auto& inner : step.tracks.at(0)) {
+        progress_.begin_step(inner.where);
+        result.tracks[0].push_back(executor.run(inner));
+        result.tracks[0].back().ran = true;
+        if (!result.tracks[0].back().skip.empty()) result.skip = result.tracks[0].back().skip;
+      }
+      executor.forget();
+      (*vfs)->let_go();
+    }
+    if (was_up) {
+      StepResult up = up_again();
+      result.error = up.error;
+      result.value = std::move(up.value);
+      if (!up.skip.empty()) result.skip = up.skip;
+    }
+    return result;
+  }
+
+  StepResult tree_step(const Step& step) {
+    StepResult result;
+    result.value = json_from_tree(look_at(step.args.at("tree").get<std::string>()));
+    return result;
+  }
+
+  StepResult volume_step(const Step& step) {
+    StepResult result;
+    if (mount_->directory() < 0) {
+      result.skip = "volumes need a real mount";
+      return result;
+    }
+    const std::string source = "volume" + std::to_string(volumes_.size());
+    make_directory(source);
+    if (step.args.contains("tree"))
+      build(source, tree_from_json(step.args["tree"], step.where + "/tree"), false);
+    const std::string path = bytes_from_text(step.args.at("volume").get<std::string>());
+    if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
+    struct open_how how = {};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT;
+    Fd target(static_cast<int>(syscall(SYS_openat2, mount_->directory(), path.c_str(), &how, sizeof how)));
+    const std::string target_path = "/proc/self/fd/" + std::to_string(target.get());
+    if (!target ||
+        mount((dirs_.path + "/" + source).c_str(), target_path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+      result.error = errno;
+      return result;
+    }
+    volumes_.push_back(dirs_.merged + "/" + path);
+    return result;
+  }
+
+  // ---- looking
+  Tree look_at(const std::string& layer) {
+    if (layer == "merged") {
+      if (!mount_) throw Stop{End::error, "merged is not mounted"};
+      return mount_->directory() >= 0 ? snapshot(mount_->directory()) : snapshot(mount_->vfs());
+    }
+    return adapter_.dialect().decode(snapshot(layer_fd(layer)));
+  }
+
+  void describe_start(Observation& seen) {
+    Options effective = adapter_.effective(options_);
+    for (const auto& [name, value] : effective) seen.options[name] = value.empty() ? "on" : value;
+    bool privileged = case_.upper && has_privileged_file(*case_.upper);
+    for (const auto& lower : case_.lowers) privileged = privileged || has_privileged_file(lower);
+    // From the layers as given: looking at merged now would warm its caches.
+    if (privileged) seen.trees["before"] = flatten(case_.upper ? &*case_.upper : nullptr, case_.lowers);
+  }
+
+  void look(Observation& seen) {
+    if (mount_) seen.trees["merged"] = look_at("merged");
+    if (!adapter_.has_layers()) return;
+    std::set<std::string> wanted;
+    collect_layers(case_.after, wanted);
+    wanted.erase("merged");
+    if (!dirs_.upper.empty()) wanted.insert("upper");
+    for (const auto& layer : wanted) seen.trees[layer] = look_at(layer);
+  }
+
+  [[noreturn]] void stop(const std::string& what, int error = errno) {
+    throw Stop{End::error, what + ": " + std::strerror(error)};
+  }
+
+  static inline long next_directory_ = 0;
+  const Case& case_;
+  Adapter& adapter_;
+  const Sandbox& sandbox_;
+  Progress& progress_;
+  Options options_;
+  Fd directory_;
+  LayerDirs dirs_;
+  std::vector<std::string> layer_names_;  // that are watched for change
+  std::map<std::string, Fd> layer_fds_;
+  std::vector<uint64_t> fingerprints_;
+  std::unique_ptr<Mount> mount_;
+  std::unique_ptr<Executor> executor_;
+  std::vector<std::string> volumes_;  // mount points relative to the case's directory
+};
+
+}  // namespace
+
+Observation run_case(const Case& c, Adapter& adapter, const std::string& subject_kind, const Sandbox& sandbox,
+                     Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const Environment& environment = sandbox.environment();
+  Observation seen;
+  seen.fs = environment.fs;
+  seen.privilege = environment.privilege;
+  seen.options = Json::object();
+  if (auto reason = unmet_requirement(c, adapter, subject_kind, environment, sandbox.directory())) {
+    seen.end = End::skip;
+    seen.reason = *reason;
+    return seen;
+  }
+  try {
+    CaseRun(c, adapter, sandbox, progress).run(seen);
+  } catch (const BadCase& bad) {
+    seen.end = End::error;
+    seen.reason = "the case is wrong: " + bad.problems.front().message;
+    seen.at_step = progress.now().where;
+  } catch (const Stop& stop) {
+    seen.end = stop.end;
+    seen.reason = stop.reason;
+    seen.at_step = progress.now().where;
+  }
+  seen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seen;
+}
+
+}  // namespace ovlcheck

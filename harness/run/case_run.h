@@ -1,0 +1,18 @@
+// CaseRun: the life of one case on one subject - layers, mount, steps, snapshots, unmount.
+#pragma once
+
+#include "adapters/adapter.h"
+#include "harness/case/case.h"
+#include "harness/ops/observation.h"
+#include "harness/run/progress.h"
+#include "harness/run/sandbox.h"
+
+namespace ovlcheck {
+
+// Runs `c` in a fresh directory of the sandbox's scratch space. Whatever the subject does becomes part of the
+// observation; throws only if the worker itself is broken. Leaves nothing mounted; the directory's content
+// stays for Sandbox::renew().
+Observation run_case(const Case& c, Adapter& adapter, const std::string& subject_kind, const Sandbox& sandbox,
+                     Progress& progress);
+
+}  // namespace ovlcheck

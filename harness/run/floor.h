@@ -1,0 +1,19 @@
+// Floor: how close a kernel case comes to a bare loop of the same system calls.
+#pragma once
+
+#include <string>
+
+namespace ovlcheck {
+
+struct Floor {
+  double bare = 0;     // microseconds per round of the bare loop, median over rounds
+  double harness = 0;  // microseconds per case run by a worker, judged and reported
+  double ratio() const { return harness / bare; }
+};
+
+// Runs a trivial case `runs` times on `kernel` with one worker, and the same system calls (mkdir of the
+// layers, mount, open, write, close, unlink, umount) in a plain loop in a sandbox of the same kind; both in
+// turns, so that they see the same machine. Throws std::runtime_error if overlayfs cannot be mounted.
+Floor measure_floor(const std::string& program, unsigned runs);
+
+}  // namespace ovlcheck

@@ -1,0 +1,245 @@
+#include "harness/run/pool.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <list>
+#include <memory>
+
+#include "harness/run/probe.h"
+#include "harness/run/worker_process.h"
+
+namespace ovlcheck {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr size_t kWindow = 16;  // requests a worker has in hand, so that it never waits for the parent
+
+// What is left to do for one subject.
+struct Queue {
+  SubjectRequest subject;
+  std::deque<size_t> again;  // given back by workers that died
+  size_t next = 0;           // first request nobody has taken
+  unsigned workers = 0;
+  bool introduced = false;
+  bool hopeless = false;  // its workers cannot even start
+
+  size_t left(size_t total) const { return hopeless ? 0 : again.size() + (total - next); }
+};
+
+class Pool {
+ public:
+  Pool(const PoolRequest& request, const PoolEvents& events)
+      : request_(request),
+        events_(events),
+        total_(request.cases.size() * request.repeat),
+        signals_(context_, SIGINT, SIGTERM, SIGHUP) {
+    for (const auto& subject : request.subjects) queues_.push_back({subject, {}, 0, 0, false, false});
+    for (const auto& c : request.cases)
+      texts_.push_back(",\"group\":" + Json(c.group).dump() + ",\"case\":" + c.json.dump() +
+                       (request.observe ? ",\"observe\":true}" : "}"));
+  }
+
+  bool run() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) interrupt();
+    });
+    fill_slots();
+    context_.run();
+    if (failure_) std::rethrow_exception(failure_);
+    return !interrupted_;
+  }
+
+ private:
+  // One worker and the requests it has in hand, oldest first: it answers in this order.
+  struct Slot {
+    Queue* queue = nullptr;
+    std::deque<size_t> in_hand;
+    bool greeted = false;
+    bool told = false;  // its last answer was that it ends
+    std::unique_ptr<WorkerProcess> worker;
+    std::unique_ptr<asio::steady_timer> silence;
+    std::list<Slot>::iterator self;
+  };
+
+  void fill_slots() {
+    while (!interrupted_ && slots_.size() < request_.jobs) {
+      Queue* best = nullptr;
+      for (auto& queue : queues_)
+        if (queue.left(total_) > 0 && (!best || queue.workers < best->workers)) best = &queue;
+      // A second worker pays only where there is more to do than the first has in hand.
+      if (!best || (best->workers > 0 && (!best->introduced || best->left(total_) < kWindow))) break;
+      start(*best);
+    }
+    if (slots_.empty()) signals_.cancel();
+  }
+
+  void start(Queue& queue) {
+    slots_.emplace_back();
+    Slot& slot = slots_.back();
+    slot.self = std::prev(slots_.end());
+    slot.queue = &queue;
+    slot.silence = std::make_unique<asio::steady_timer>(context_);
+    ++queue.workers;
+    WorkerOptions options;
+    options.subject = queue.subject.name;
+    options.mount_command = queue.subject.mount_command;
+    options.sandbox = request_.sandbox;
+    options.step_timeout = request_.step_timeout;
+    slot.worker = std::make_unique<WorkerProcess>(
+        context_, request_.program, options,
+        [this, &slot](const std::string& line) { guarded([&] { on_line(slot, line); }); },
+        [this, &slot] { guarded([&] { on_end(slot); }); });
+    expect_word(slot);
+  }
+
+  // Exceptions of handlers must not unwind through the event loop with workers running.
+  template <class F>
+  void guarded(F&& action) {
+    try {
+      action();
+    } catch (...) {
+      if (!failure_) failure_ = std::current_exception();
+      interrupt();
+    }
+  }
+
+  // The worker's own watchdog is the rule; this is for a worker that is stopped or stuck as a whole.
+  void expect_word(Slot& slot) {
+    slot.silence->expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        std::chrono::duration<double>(60 + 4 * request_.step_timeout)));
+    slot.silence->async_wait([&slot](const boost::system::error_code& error) {
+      if (!error) slot.worker->kill();
+    });
+  }
+
+  const Case& case_of(size_t number) const { return request_.cases[number % request_.cases.size()]; }
+
+  static size_t take(Queue& queue) {
+    if (queue.again.empty()) return queue.next++;
+    const size_t number = queue.again.front();
+    queue.again.pop_front();
+    return number;
+  }
+
+  void top_up(Slot& slot) {
+    Queue& queue = *slot.queue;
+    const size_t share = queue.left(total_) / (2 * std::max(1u, queue.workers)) + 1;
+    while (slot.in_hand.size() < std::min(kWindow, share) && queue.left(total_) > 0) {
+      const size_t number = take(queue);
+      slot.in_hand.push_back(number);
+      slot.worker->send("{\"request\":" + std::to_string(number) + texts_[number % request_.cases.size()]);
+    }
+    if (slot.in_hand.empty()) slot.worker->finish();
+  }
+
+  void on_line(Slot& slot, const std::string& line) {
+    const Json word = Json::parse(line);
+    if (word.contains("broken")) return on_broken(slot, word["broken"].get<std::string>());
+    if (word.contains("hello")) return on_hello(slot, word["hello"]);
+    if (slot.in_hand.empty() || word.at("request").get<size_t>() != slot.in_hand.front())
+      throw std::runtime_error("a worker for " + slot.queue->subject.name + " answers what it was not asked");
+    expect_word(slot);
+    const Case& c = case_of(slot.in_hand.front());
+    slot.in_hand.pop_front();
+    std::optional<Observation> observation;
+    if (word.contains("observation")) observation = observation_from_json(word["observation"]);
+    events_.on_outcome(outcome_from_json(word.at("outcome")), c, std::move(observation));
+    slot.told = word.value("last", false);
+    if (!slot.told) top_up(slot);
+  }
+
+  void on_hello(Slot& slot, const Json& hello) {
+    slot.greeted = true;
+    const SubjectInfo info = subject_from_hello(slot.queue->subject.name, hello);
+    introduce(*slot.queue, info);
+    if (!info.missing.empty()) give_up(*slot.queue, Verdict::skip, info.missing);
+    top_up(slot);
+    fill_slots();
+  }
+
+  // The worker could not start (before its hello) or says why it ends.
+  void on_broken(Slot& slot, const std::string& why) {
+    if (slot.greeted) return;
+    SubjectInfo info;
+    info.name = slot.queue->subject.name;
+    info.missing = why;
+    introduce(*slot.queue, info);
+    give_up(*slot.queue, Verdict::error, why);
+  }
+
+  void introduce(Queue& queue, const SubjectInfo& info) {
+    if (!std::exchange(queue.introduced, true)) events_.on_subject(info);
+  }
+
+  void give_up(Queue& queue, Verdict verdict, const std::string& why) {
+    while (queue.left(total_) > 0) {
+      report(queue, take(queue), verdict, why);
+    }
+    queue.hopeless = true;
+  }
+
+  void report(const Queue& queue, size_t number, Verdict verdict, const std::string& why) {
+    Outcome outcome;
+    outcome.subject = queue.subject.name;
+    outcome.case_name = case_of(number).name();
+    outcome.verdict = verdict;
+    outcome.reason = why;
+    events_.on_outcome(outcome, case_of(number), std::nullopt);
+  }
+
+  void on_end(Slot& slot) {
+    Queue& queue = *slot.queue;
+    --queue.workers;
+    if (!interrupted_) {
+      if (!slot.greeted && !queue.hopeless) on_broken(slot, "the worker ended before it said a word");
+      // The oldest request is the one it died of, unless it told so itself; the others never began.
+      if (!slot.in_hand.empty() && !slot.told) {
+        report(queue, slot.in_hand.front(), Verdict::crash,
+               "the worker ended without a word (killed, or out of memory)");
+        slot.in_hand.pop_front();
+      }
+      queue.again.insert(queue.again.begin(), slot.in_hand.begin(), slot.in_hand.end());
+    }
+    // Not within a handler of the worker itself.
+    asio::post(context_, [this, self = slot.self] {
+      slots_.erase(self);
+      guarded([this] { fill_slots(); });
+    });
+  }
+
+  void interrupt() {
+    interrupted_ = true;
+    signals_.cancel();
+    for (auto& slot : slots_) {
+      slot.silence->cancel();
+      slot.worker->kill();
+    }
+  }
+
+  const PoolRequest& request_;
+  const PoolEvents& events_;
+  const size_t total_;
+  asio::io_context context_;
+  asio::signal_set signals_;
+  std::vector<Queue> queues_;
+  std::vector<std::string> texts_;  // each case as the rest of its request line
+  std::list<Slot> slots_;
+  bool interrupted_ = false;
+  std::exception_ptr failure_;
+};
+
+}  // namespace
+
+bool run_pool(const PoolRequest& request, const PoolEvents& events) {
+  return Pool(request, events).run();
+}
+
+}  // namespace ovlcheck

@@ -1,0 +1,46 @@
+#include "harness/run/probe.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include "harness/run/worker_process.h"
+
+namespace ovlcheck {
+
+SubjectInfo subject_from_hello(const std::string& name, const Json& hello) {
+  SubjectInfo info;
+  info.name = name;
+  info.version = hello.at("version").get<std::string>();
+  info.privilege = hello.at("privilege").get<std::string>();
+  info.fs = hello.at("fs").get<std::string>();
+  info.missing = hello.at("missing").get<std::string>();
+  return info;
+}
+
+std::vector<SubjectInfo> probe(const PoolRequest& request) {
+  std::vector<SubjectInfo> all;
+  for (const auto& subject : request.subjects) {
+    SubjectInfo info;
+    info.name = subject.name;
+    info.missing = "its worker ended before it said a word";
+    boost::asio::io_context context;
+    WorkerOptions options;
+    options.subject = subject.name;
+    options.mount_command = subject.mount_command;
+    options.sandbox = request.sandbox;
+    std::unique_ptr<WorkerProcess> worker;
+    worker = std::make_unique<WorkerProcess>(
+        context, request.program, options,
+        [&](const std::string& line) {
+          const Json word = Json::parse(line);
+          if (word.contains("hello")) info = subject_from_hello(subject.name, word["hello"]);
+          if (word.contains("broken")) info.missing = word["broken"].get<std::string>();
+          worker->finish();
+        },
+        [] {});
+    context.run();
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+}  // namespace ovlcheck

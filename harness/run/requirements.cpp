@@ -1,0 +1,52 @@
+#include "harness/run/requirements.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "harness/ops/fd.h"
+
+namespace ovlcheck {
+namespace {
+
+bool can_reflink(int scratch) {
+  Fd from(openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)),
+      to(openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  return from && to && write(from.get(), "x", 1) == 1 && ioctl(to.get(), FICLONE, from.get()) == 0;
+}
+
+// Does an actor need an id other than the mounter's own?
+bool needs_uids(const Case& c) {
+  for (const auto& [name, actor] : c.actors)
+    if (actor.uid != 0 || actor.gid != 0 || !actor.groups.empty()) return true;
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapter,
+                                             const std::string& subject_kind, const Environment& environment,
+                                             int scratch) {
+  const Requirements& requires_ = c.requires_;
+  if (!requires_.kernel.empty() && subject_kind == "kernel" &&
+      !version_in_range(environment.kernel, requires_.kernel))
+    return "needs Linux " + requires_.kernel + ", this is " + environment.kernel;
+  if (requires_.privilege == "root" && environment.privilege != "root")
+    return "needs real root (--privilege root)";
+  if (requires_.privilege == "userns" && environment.privilege == "root")
+    return "is about user namespaces (--privilege userns)";
+  if (needs_uids(c) && !environment.mapped_uids) return "needs more than one user id";
+  for (const auto& need : requires_.needs) {
+    if (need == "uids" && !environment.mapped_uids) return "needs more than one user id";
+    if (need == "mount" && subject_kind == "userlay") return "needs a real mount";
+    if (need == "layers" && !adapter.has_layers()) return subject_kind + " keeps no layers";
+    if (need == "reflink" && !can_reflink(scratch))
+      return environment.fs + " cannot share blocks between files";
+    if (need.starts_with("fs:") && need.substr(3) != environment.fs)
+      return "needs a scratch directory on " + need.substr(3);
+  }
+  return adapter.cannot(c);
+}
+
+}  // namespace ovlcheck

@@ -1,0 +1,74 @@
+#include "harness/run/session.h"
+
+#include <boost/asio/io_context.hpp>
+#include <optional>
+
+#include "harness/run/probe.h"
+#include "harness/run/worker_process.h"
+
+namespace ovlcheck {
+
+// One worker and the last thing it said.
+struct Session::Conversation {
+  Conversation(const PoolRequest& request, const SubjectRequest& subject) {
+    WorkerOptions options;
+    options.subject = subject.name;
+    options.mount_command = subject.mount_command;
+    options.sandbox = request.sandbox;
+    options.step_timeout = request.step_timeout;
+    worker.emplace(
+        context, request.program, options, [this](const std::string& line) { word = Json::parse(line); },
+        [this] { ended = true; });
+    listen();
+    if (word.is_object() && word.contains("hello"))
+      missing = subject_from_hello(subject.name, word["hello"]).missing;
+    else
+      broken = word.is_object() ? word.value("broken", "") : "the worker ended before it said a word";
+  }
+
+  // Until the worker has said something or is gone.
+  void listen() {
+    word = nullptr;
+    context.restart();
+    while (word.is_null() && !ended)
+      if (context.run_one() == 0) break;
+  }
+
+  boost::asio::io_context context;
+  std::optional<WorkerProcess> worker;
+  Json word;
+  bool ended = false;
+  std::string missing, broken;
+};
+
+Session::Session(const PoolRequest& request, SubjectRequest subject) : request_(request) {
+  request_.subjects = {std::move(subject)};
+}
+
+Session::~Session() = default;
+
+Outcome Session::run(const Case& c) {
+  if (!conversation_ || conversation_->ended)
+    conversation_ = std::make_unique<Conversation>(request_, request_.subjects.front());
+  Conversation& talk = *conversation_;
+  Outcome outcome;
+  outcome.subject = request_.subjects.front().name;
+  outcome.case_name = c.name();
+  if (!talk.broken.empty() || !talk.missing.empty()) {
+    outcome.verdict = talk.broken.empty() ? Verdict::skip : Verdict::error;
+    outcome.reason = talk.broken.empty() ? talk.missing : talk.broken;
+    return outcome;
+  }
+  talk.worker->send(Json{{"request", 0}, {"group", c.group}, {"case", c.json}}.dump());
+  talk.listen();
+  if (talk.word.is_object() && talk.word.contains("outcome")) {
+    if (talk.word.value("last", false)) talk.ended = true;
+    return outcome_from_json(talk.word["outcome"]);
+  }
+  talk.ended = true;
+  outcome.verdict = Verdict::crash;
+  outcome.reason = "the worker ended without a word (killed, or out of memory)";
+  return outcome;
+}
+
+}  // namespace ovlcheck

@@ -1,0 +1,32 @@
+// Suite: one whole run - every case on every subject, judged, logged as it happens, stored at the end.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "harness/results/results.h"
+#include "harness/run/pool.h"
+
+namespace ovlcheck {
+
+struct SuiteRequest {
+  PoolRequest pool;
+  std::string against;           // subject to judge the others by, "" = by the cases' expectations
+  std::filesystem::path folder;  // where events.jsonl and results.json go; created
+  std::function<void(const Outcome&)> on_outcome;  // as it happens; may be empty
+};
+
+struct SuiteResult {
+  Run run;                // outcomes in the order of subjects and cases
+  bool complete = false;  // false: interrupted, `run` holds what was done
+  double seconds = 0;     // wall clock
+};
+
+// Throws std::runtime_error or std::system_error if the environment broke.
+SuiteResult run_suite(SuiteRequest request);
+
+// No fail, error, timeout or crash among the outcomes?
+bool as_expected(const Run& run);
+
+}  // namespace ovlcheck

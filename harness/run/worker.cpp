@@ -1,0 +1,252 @@
+#include "harness/run/worker.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "harness/case/problem.h"
+#include "harness/judge/judge.h"
+#include "harness/ops/fd.h"
+#include "harness/run/case_run.h"
+
+namespace ovlcheck {
+namespace {
+
+constexpr int kRenewEvery =
+    128;  // cases per scratch tmpfs: few enough to stay small, many enough to cost nothing
+
+// Lines to and from the parent. Standard output is moved away, so that nothing a subject prints gets in
+// between.
+class Channel {
+ public:
+  Channel() : out_(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100)) {
+    if (out_ < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+      throw std::runtime_error(std::string("stdout: ") + std::strerror(errno));
+  }
+
+  int out() const { return out_; }
+
+  void write_line(const Json& word) const {
+    // What subjects print need not be UTF-8.
+    const std::string line = word.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+    for (size_t done = 0; done < line.size();) {
+      const ssize_t n = ::write(out_, line.data() + done, line.size() - done);
+      if (n < 0 && errno != EINTR) _exit(3);  // nobody is listening any more
+      if (n > 0) done += static_cast<size_t>(n);
+    }
+  }
+
+  // False at end of file.
+  bool read_line(std::string& line) {
+    for (;;) {
+      if (const size_t end = buffer_.find('\n', scanned_); end != std::string::npos) {
+        line.assign(buffer_, 0, end);
+        buffer_.erase(0, end + 1);
+        scanned_ = 0;
+        return true;
+      }
+      scanned_ = buffer_.size();
+      std::array<char, 65536> chunk;
+      const ssize_t n = ::read(STDIN_FILENO, chunk.data(), chunk.size());
+      if (n == 0 || (n < 0 && errno != EINTR)) return false;
+      if (n > 0) buffer_.append(chunk.data(), static_cast<size_t>(n));
+    }
+  }
+
+ private:
+  int out_;
+  std::string buffer_;
+  size_t scanned_ = 0;
+};
+
+Json answer_of(long request, const Outcome& outcome) {
+  return Json{{"request", request}, {"outcome", json_from_outcome(outcome)}};
+}
+
+// The same, of a worker that ends with it.
+Json last_answer(long request, const Outcome& outcome) {
+  Json answer = answer_of(request, outcome);
+  answer["last"] = true;
+  return answer;
+}
+
+// What a signal handler needs, kept outside of any object because a handler gets no argument.
+struct LastWords {
+  const Progress* progress = nullptr;
+  const Channel* channel = nullptr;
+  std::string subject;
+} last_words;
+
+// A bug in an in-process subject ends here. The process is lost anyway, so that allocating is worth the risk:
+// should it hang, the watchdog of the parent ends it.
+void report_crash(int signal) {
+  ::signal(signal, SIG_DFL);
+  ::signal(SIGALRM, SIG_DFL);
+  alarm(5);
+  const auto now = last_words.progress->now();
+  if (now.busy) {
+    Outcome outcome;
+    outcome.subject = last_words.subject;
+    outcome.case_name = now.case_name;
+    outcome.verdict = Verdict::crash;
+    outcome.reason = std::string("the worker was killed by ") + strsignal(signal) +
+                     (now.where.empty() ? "" : " in step " + now.where);
+    last_words.channel->write_line(last_answer(now.request, outcome));
+  }
+  _exit(128 + signal);
+}
+
+// Ends the worker when a step takes too long or the parent is gone. Killing pid 1 takes everything in the
+// namespaces with it.
+class Watchdog {
+ public:
+  Watchdog(const Progress& progress, const Channel& channel, const std::string& subject, double timeout)
+      : progress_(progress),
+        channel_(channel),
+        subject_(subject),
+        timeout_(timeout),
+        done_(eventfd(0, EFD_CLOEXEC)) {
+    if (!done_) throw std::runtime_error(std::string("eventfd: ") + std::strerror(errno));
+    thread_ = std::thread([this] { watch(); });
+  }
+  ~Watchdog() {
+    const uint64_t one = 1;
+    if (write(done_.get(), &one, sizeof one) != sizeof one) _exit(3);
+    thread_.join();
+  }
+  Watchdog(const Watchdog&) = delete;
+
+ private:
+  void watch() const {
+    pollfd events[] = {{done_.get(), POLLIN, 0}, {STDIN_FILENO, 0, 0}};
+    for (;;) {
+      if (poll(events, 2, 100) < 0 && errno != EINTR) _exit(3);
+      if (events[0].revents) return;
+      const auto now = progress_.now();
+      if (now.busy && (events[1].revents & (POLLHUP | POLLERR))) _exit(3);
+      // Idle with the parent gone: the working thread sees the end of its input and ends in order.
+      if (events[1].revents) events[1].fd = now.busy ? STDIN_FILENO : -1;
+      const std::chrono::duration<double> elapsed = Progress::Clock::now() - now.since;
+      if (now.busy && elapsed.count() > timeout_) give_up(now, elapsed.count());
+    }
+  }
+
+  [[noreturn]] void give_up(const Progress::Now& now, double elapsed) const {
+    Outcome outcome;
+    outcome.subject = subject_;
+    outcome.case_name = now.case_name;
+    outcome.verdict = Verdict::timeout;
+    outcome.reason =
+        fmt::format("{} took longer than {:g} s",
+                    now.where.empty() ? "mounting, looking or unmounting" : "step " + now.where, timeout_);
+    outcome.seconds = elapsed;
+    channel_.write_line(last_answer(now.request, outcome));
+    _exit(124);
+  }
+
+  const Progress& progress_;
+  const Channel& channel_;
+  std::string subject_;
+  double timeout_;
+  Fd done_;
+  std::thread thread_;
+};
+
+// Children that lost their parents become ours as pid 1 of the namespace.
+void reap_orphans() {
+  if (getpid() != 1) return;
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+class Worker {
+ public:
+  Worker(const WorkerOptions& options, const Channel& channel, Sandbox& sandbox, Progress& progress)
+      : options_(options), channel_(channel), sandbox_(sandbox), progress_(progress) {
+    name_ = parse_subject(options.subject);
+    name_.command = options.mount_command;
+    adapter_ = make_adapter(name_, sandbox.environment());
+    missing_ = adapter_->missing(sandbox.environment());
+  }
+
+  void say_hello() const {
+    const Environment& environment = sandbox_.environment();
+    Json hello = {{"kernel", environment.kernel},
+                  {"privilege", environment.privilege},
+                  {"fs", environment.fs},
+                  {"mapped_uids", environment.mapped_uids},
+                  {"version", missing_ ? "" : adapter_->version()},
+                  {"missing", missing_.value_or("")}};
+    channel_.write_line(Json{{"hello", hello}});
+  }
+
+  void answer(const std::string& line) {
+    const Json request = Json::parse(line);
+    const long number = request.at("request").get<long>();
+    const Case c = case_from_json(request.at("case"), request.at("group").get<std::string>(), "");
+    progress_.begin_case(number, c.name());
+    const Observation seen = run_case(c, *adapter_, name_.kind, sandbox_, progress_);
+    progress_.end_case();
+    Outcome outcome = judge(c, seen, facts(seen), adapter_->has_layers());
+    outcome.subject = options_.subject;
+    outcome.case_name = c.name();
+    outcome.seconds = seen.seconds;
+    Json answer = answer_of(number, outcome);
+    if (request.value("observe", false)) answer["observation"] = json_from_observation(seen);
+    channel_.write_line(answer);
+    reap_orphans();
+    if (++cases_ % kRenewEvery == 0) sandbox_.renew();
+  }
+
+ private:
+  Facts facts(const Observation& seen) const {
+    return {seen.options, name_.kind == "kernel" ? sandbox_.environment().kernel : "", seen.privilege,
+            seen.fs};
+  }
+
+  const WorkerOptions& options_;
+  const Channel& channel_;
+  Sandbox& sandbox_;
+  Progress& progress_;
+  SubjectName name_;
+  std::unique_ptr<Adapter> adapter_;
+  std::optional<std::string> missing_;
+  long cases_ = 0;
+};
+
+}  // namespace
+
+int run_worker(const WorkerOptions& options) {
+  (void)signal(SIGPIPE, SIG_IGN);
+  // Ctrl-C reaches the whole foreground group; the parent decides what it means.
+  (void)signal(SIGINT, SIG_IGN);
+  (void)umask(022);
+  Channel channel;
+  try {
+    Sandbox sandbox(options.sandbox);
+    Progress progress;
+    Worker worker(options, channel, sandbox, progress);
+    last_words = {&progress, &channel, options.subject};
+    for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) (void)::signal(signal, report_crash);
+    Watchdog watchdog(progress, channel, options.subject, options.step_timeout);
+    worker.say_hello();
+    std::string line;
+    while (channel.read_line(line)) worker.answer(line);
+  } catch (const std::exception& problem) {
+    channel.write_line(Json{{"broken", problem.what()}});
+    return 3;
+  }
+  return 0;
+}
+
+}  // namespace ovlcheck

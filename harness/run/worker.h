@@ -1,0 +1,28 @@
+// Worker: the process that runs cases on one subject, one JSON line in, one JSON line out.
+//
+// The first line it writes is {"hello": {"kernel", "privilege", "fs", "mapped_uids", "version", "missing",
+// "scratch"}}; if it cannot start,
+// {"broken": "why"}. Requests are {"request": N, "group": NAME, "case": CASE, "observe": BOOL}; the answer to
+// each, in order, is
+// {"request": N, "outcome": OUTCOME} with "observation" where asked for. A step that takes longer than the
+// timeout, or a signal that kills the worker, is answered in the name of the running case, with "last": true,
+// before the worker ends.
+#pragma once
+
+#include <string>
+
+#include "harness/run/sandbox.h"
+
+namespace ovlcheck {
+
+struct WorkerOptions {
+  std::string subject;        // as given by the user, e.g. "kernel:index=on"
+  std::string mount_command;  // of a subject without a descriptor; "" none
+  SandboxRequest sandbox;
+  double step_timeout = 10;  // seconds
+};
+
+// Reads requests from standard input until end of file. Returns the exit status.
+int run_worker(const WorkerOptions& options);
+
+}  // namespace ovlcheck

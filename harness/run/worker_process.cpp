@@ -1,0 +1,132 @@
+#include "harness/run/worker_process.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/readable_pipe.hpp>
+#include <boost/asio/streambuf.hpp>
+#include <boost/asio/writable_pipe.hpp>
+#include <boost/asio/write.hpp>
+#define BOOST_PROCESS_V2_HEADER_ONLY 1
+#include <boost/process/v2/process.hpp>
+#include <boost/process/v2/stdio.hpp>
+#include <cstring>
+#include <deque>
+#include <stdexcept>
+
+namespace ovlcheck {
+namespace asio = boost::asio;
+namespace process = boost::process::v2;
+using boost::system::error_code;
+
+struct WorkerProcess::State : std::enable_shared_from_this<State> {
+  State(asio::io_context& context, OnLine line, OnEnd end)
+      : to(context), from(context), buffer(64 << 20), on_line(std::move(line)), on_end(std::move(end)) {}
+
+  void read() {
+    asio::async_read_until(from, buffer, '\n', [self = shared_from_this()](error_code error, size_t size) {
+      self->on_read(error, size);
+    });
+  }
+
+  void on_read(error_code error, size_t size) {
+    if (error) return ended();
+    const auto* data = static_cast<const char*>(buffer.data().data());
+    const std::string line(data, size - 1);
+    buffer.consume(size);
+    on_line(line);
+    read();
+  }
+
+  void write() {
+    if (writing || outgoing.empty()) return;
+    writing = true;
+    asio::async_write(to, asio::buffer(outgoing.front()),
+                      [self = shared_from_this()](error_code error, size_t) {
+                        self->writing = false;
+                        // A broken pipe is noticed by the reading side too, which knows what it means.
+                        if (error) return self->outgoing.clear();
+                        self->outgoing.pop_front();
+                        self->write();
+                        if (self->finishing) self->close_input();
+                      });
+  }
+
+  void close_input() {
+    error_code ignored;
+    if (!writing && outgoing.empty()) to.close(ignored);
+  }
+
+  void ended() {
+    error_code ignored;
+    to.close(ignored);
+    from.close(ignored);
+    if (child && child->is_open()) {
+      if (killed) child->terminate(ignored);
+      child->wait(ignored);
+    }
+    if (on_end) std::exchange(on_end, nullptr)();
+  }
+
+  asio::writable_pipe to;
+  asio::readable_pipe from;
+  asio::streambuf buffer;
+  std::deque<std::string> outgoing;
+  bool writing = false, finishing = false, killed = false;
+  OnLine on_line;
+  OnEnd on_end;
+  std::unique_ptr<process::process> child;
+};
+
+WorkerProcess::WorkerProcess(asio::io_context& context, const std::string& program,
+                             const WorkerOptions& options, OnLine on_line, OnEnd on_end)
+    : state_(std::make_shared<State>(context, std::move(on_line), std::move(on_end))) {
+  const char* privilege = options.sandbox.privilege == Privilege::root             ? "root"
+                          : options.sandbox.privilege == Privilege::user_namespace ? "userns"
+                          : options.sandbox.privilege == Privilege::none           ? "none"
+                                                                                   : "auto";
+  std::vector<std::string> arguments = {"worker",
+                                        "--subject",
+                                        options.subject,
+                                        "--privilege",
+                                        privilege,
+                                        "--timeout",
+                                        std::to_string(options.step_timeout)};
+  if (!options.sandbox.scratch.empty())
+    arguments.insert(arguments.end(), {"--scratch", options.sandbox.scratch});
+  if (!options.mount_command.empty())
+    arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
+  error_code error;
+  auto child = process::default_process_launcher()(context.get_executor(), error, program, arguments,
+                                                   process::process_stdio{state_->to, state_->from, {}});
+  if (error) throw std::runtime_error("cannot start a worker (" + program + "): " + error.message());
+  state_->child = std::make_unique<process::process>(std::move(child));
+  state_->read();
+}
+
+WorkerProcess::~WorkerProcess() {
+  state_->on_line = [](const std::string&) {};
+  state_->on_end = nullptr;
+  kill();
+}
+
+void WorkerProcess::send(std::string line) {
+  line += '\n';
+  state_->outgoing.push_back(std::move(line));
+  state_->write();
+}
+
+void WorkerProcess::finish() {
+  state_->finishing = true;
+  state_->close_input();
+}
+
+void WorkerProcess::kill() {
+  state_->killed = true;
+  error_code ignored;
+  if (state_->child && state_->child->is_open()) state_->child->terminate(ignored);
+  state_->to.close(ignored);
+}
+
+}  // namespace ovlcheck
