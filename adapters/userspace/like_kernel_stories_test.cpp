@@ -307,6 +307,17 @@ void inode_flags(Teller& t) {
     t.did("create", t.vfs().mkdir({AT_FDCWD, name + "/n"}, 0755))
         .did("rmdir", t.vfs().rmdir({AT_FDCWD, name + "/f"}));
   };
+  const int writer = t.open("ud/f", O_RDWR);
+  const int writer_flags = t.open("ud/f", O_RDONLY);
+  for (const unsigned flags : {FS_APPEND_FL, FS_IMMUTABLE_FL, 0}) {
+    set(writer_flags, flags);
+    t.write(writer, "still").read(writer, 9, 0).did("ftruncate", t.vfs().truncate({writer, ""}, 3));
+    t.did("fallocate", t.vfs().fallocate(writer, FALLOC_FL_KEEP_SIZE, 0, 20))
+        .did("fallocate", t.vfs().fallocate(writer, 0, 0, 20));
+    t.did("fchmod", t.vfs().chmod({writer, ""}, 0644))
+        .did("futimens", t.vfs().utimens({writer, ""}, true, nullptr));
+  }
+  t.close(writer).close(writer_flags);
   for (const unsigned flags : {FS_NODUMP_FL, FS_APPEND_FL, FS_IMMUTABLE_FL}) {
     set(file, flags);
     set(dir, flags);

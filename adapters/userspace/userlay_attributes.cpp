@@ -154,27 +154,28 @@ Sys<void> UserlayVfs::utimens(const At& at, bool follow, const timespec times[2]
   return change(**node, attributes);
 }
 
+// ftruncate(2): the right to do so came with the descriptor.
+Sys<void> UserlayVfs::truncate_open(int fd, off_t size) {
+  const auto file = tree_->descriptors().find_open(fd);
+  if (!file) return failed(file.error());
+  if (!(*file)->file || !(*file)->writable()) return failed(EINVAL);
+  if (protection(*(*file)->node) & FS_APPEND_FL) return failed(EPERM);
+  return (*file)->file->truncate(caller_, size);
+}
+
 Sys<void> UserlayVfs::truncate(const At& at, uint64_t size) {
   if (size > static_cast<uint64_t>(std::numeric_limits<off_t>::max())) return failed(EINVAL);
   userlay::SetAttr attributes;
   attributes.size = static_cast<off_t>(size);
-  NodePtr node;
-  if (at.path.empty() && at.dir != AT_FDCWD) {  // ftruncate: the right to do so came with the descriptor
-    const auto file = tree_->descriptors().find_open(at.dir);
-    if (!file) return failed(file.error());
-    if (!(*file)->file || !(*file)->writable()) return failed(EINVAL);
-    node = (*file)->node;
-  } else {
-    auto found = resolve(at, true);
-    if (!found) return failed(found.error());
-    if ((*found)->is_directory()) return failed(EISDIR);
-    if (!(*found)->is_file()) return failed(EINVAL);
-    if (overlay().read_only()) return failed(EROFS);
-    if (const auto allowed = may(**found, W_OK); !allowed) return allowed;
-    node = std::move(*found);
-  }
-  if (protection(*node) & FS_APPEND_FL) return failed(EPERM);
-  const auto changed = overlay().setattr(caller_, node->id, attributes);
+  if (at.path.empty() && at.dir != AT_FDCWD) return truncate_open(at.dir, *attributes.size);
+  const auto node = resolve(at, true);
+  if (!node) return failed(node.error());
+  if ((*node)->is_directory()) return failed(EISDIR);
+  if (!(*node)->is_file()) return failed(EINVAL);
+  if (overlay().read_only()) return failed(EROFS);
+  if (const auto allowed = may(**node, W_OK); !allowed) return allowed;
+  if (protection(**node) & FS_APPEND_FL) return failed(EPERM);
+  const auto changed = overlay().setattr(caller_, (*node)->id, attributes);
   if (!changed) return failed(changed.error());
   return {};
 }

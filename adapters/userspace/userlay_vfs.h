@@ -112,6 +112,7 @@ class UserlayVfs : public Vfs {
   Sys<bool> holds(const Node& node, const NodePtr& below);
   Sys<void> may_move(const Move& move);
   Sys<void> permit_move(const Move& move);
+  Sys<void> truncate_open(int fd, off_t size);
   Sys<void> change(const Node& node, const userlay::SetAttr& attributes);
   Sys<void> may_read_xattr(const Node& node, const std::string& name);
   Sys<void> may_write_xattr(const Node& node, const std::string& name);
