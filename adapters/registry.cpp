@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/adapter.h"
+#include "adapters/fuse/fuse_adapter.h"
 #include "adapters/kernel/kernel_adapter.h"
 #include "adapters/plain/plain_adapter.h"
 #include "adapters/userspace/userspace_adapter.h"
@@ -29,7 +30,10 @@ SubjectName parse_subject(const std::string& name) {
 }
 
 std::vector<std::string> known_subjects() {
-  return {"kernel", "userlay", "plain"};
+  std::vector<std::string> all = {"kernel", "userlay"};
+  for (const auto& descriptor : shipped_descriptors()) all.push_back(descriptor);
+  all.push_back("plain");
+  return all;
 }
 
 void check_subject(const std::string& name) {
@@ -41,10 +45,13 @@ void check_subject(const std::string& name) {
 }
 
 std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment& environment) {
+  if (!name.command.empty())
+    return make_fuse_adapter(descriptor_for_command(name.command), environment, name.options);
   check_subject(name.kind);
   if (name.kind == "kernel") return make_kernel_adapter(environment, name.options);
   if (name.kind == "userlay") return make_userlay_adapter(environment, name.options);
-  return make_plain_adapter();
+  if (name.kind == "plain") return make_plain_adapter();
+  return make_fuse_adapter(shipped_descriptor(name.kind), environment, name.options);
 }
 
 }  // namespace ovlcheck

@@ -315,4 +315,8 @@ std::vector<Problem> check_clauses(const Json& json) {
   return clauses_document().check("", json);
 }
 
+std::vector<Problem> check_by(const char* schema_text, const Json& json) {
+  return Document(schema_text, {}).check("", json);
+}
+
 }  // namespace ovlcheck

@@ -1,4 +1,4 @@
-// Checks of syntax by the JSON Schemas in cases/schema/, with messages a person can act on.
+// Checks of syntax by JSON Schemas, those in cases/schema/ first of all, with messages a person can act on.
 #pragma once
 
 #include <vector>
@@ -14,5 +14,8 @@ std::vector<Problem> check_file(const Json& json);
 std::vector<Problem> check_table_case(const Json& json);
 std::vector<Problem> check_case(const Json& json);
 std::vector<Problem> check_clauses(const Json& json);
+
+// The same by any other schema of this program (a valid one, whose descriptions complete "must be ...").
+std::vector<Problem> check_by(const char* schema_text, const Json& json);
 
 }  // namespace ovlcheck
