@@ -443,7 +443,13 @@ inline std::optional<std::string> with_kernel_overlay(const std::string& options
     }
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) ::_exit(2);
     if (::mount("overlay", at.c_str(), "overlay", 0, options.c_str()) < 0) ::_exit(2);
-    const std::string result = body();
+    std::string result;
+    try {
+      result = body();
+    } catch (const std::exception& failure) {
+      // The child must not go on as a second test program.
+      result = std::string("exception: ") + failure.what();
+    }
     if (::umount2(at.c_str(), MNT_DETACH) < 0) ::_exit(3);
     for (std::size_t done = 0; done < result.size();) {
       const ssize_t put = ::write(writer.get(), result.data() + done, result.size() - done);
