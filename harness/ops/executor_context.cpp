@@ -80,7 +80,8 @@ FileHandle Names::handle(const std::string& name) const {
 
 std::vector<int> Names::clear() {
   std::lock_guard lock(mutex_);
-  for (const auto& [name, mapping] : mappings_) (void)munmap(mapping.address, mapping.size);
+  for (const auto& [name, mapping] : mappings_)
+    if (mapping.address) (void)munmap(mapping.address, mapping.size);
   std::vector<int> open;
   for (const auto& [name, fd] : descriptors_)
     if (fd != kClosed) open.push_back(fd);

@@ -27,7 +27,9 @@ Sys<int> open_path(const Operands& operands, unsigned long flags) {
   return operands.vfs.open(operands.at(), how);
 }
 
+// The new descriptor gets its name; where there is none, what later steps do with the name is EBADF.
 StepResult keep(const Operands& operands, const Sys<int>& fd) {
+  if (!fd && !operands.step.as.empty()) operands.names.closed(operands.step.as);
   if (!fd) return failure(fd.error());
   if (operands.step.as.empty()) return closing(operands, *fd, {});
   operands.names.put_descriptor(operands.step.as, *fd);
@@ -108,6 +110,7 @@ StepResult mmap_operation(const Operands& operands) {
   auto address = operands.vfs.mmap(
       operands.descriptor(), size, static_cast<int>(operands.flags("prot", "prot", "PROT_READ")),
       static_cast<int>(operands.flags("map", "flags", "MAP_SHARED")), operands.number("offset", 0));
+  if (!address && !operands.step.as.empty()) operands.names.put_mapping(operands.step.as, {});
   if (!address) return failure(address.error());
   if (operands.step.as.empty())
     (void)munmap(*address, size);
@@ -168,6 +171,7 @@ StepResult truncate_operation(const Operands& operands) {
 
 StepResult name_to_handle_operation(const Operands& operands) {
   auto handle = operands.vfs.name_to_handle(operands.at());
+  if (!handle && !operands.step.as.empty()) operands.names.put_handle(operands.step.as, {});
   if (!handle) return failure(handle.error());
   const std::string text = std::to_string(handle->type) + ":" + text_from_bytes(handle->bytes);
   if (!operands.step.as.empty()) operands.names.put_handle(operands.step.as, std::move(*handle));

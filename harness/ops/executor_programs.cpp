@@ -28,6 +28,7 @@ StepResult lease_operation(const Operands& operands) {
 StepResult inotify_operation(const Operands& operands) {
   auto fd = operands.vfs.inotify(operands.at(),
                                  static_cast<unsigned>(operands.flags("inotify", "mask", "IN_ALL_EVENTS")));
+  if (!fd && !operands.step.as.empty()) operands.names.closed(operands.step.as);
   if (!fd) return failure(fd.error());
   if (operands.step.as.empty()) return done(operands.vfs.close(*fd));
   operands.names.put_descriptor(operands.step.as, *fd);
