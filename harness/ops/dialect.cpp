@@ -42,9 +42,9 @@ class OverlayfsDialect : public Dialect {
 
   Tree decode(const Tree& raw) const override {
     if (is_whiteout_device(raw)) return found_whiteout(raw, "char");
-    if (raw.type == NodeType::file && raw.content.size() == 0 && raw.xattrs.count(prefix_ + "whiteout"))
-      return found_whiteout(raw, "xattr");
     Tree meaning = raw;
+    if (raw.type == NodeType::file && raw.content.size() == 0 && take(meaning, "whiteout"))
+      return found_whiteout(meaning, "xattr");
     if (auto opaque = take(meaning, "opaque")) meaning.marks.opaque = *opaque;
     if (auto redirect = take(meaning, "redirect")) meaning.marks.redirect = *redirect;
     meaning.marks.metacopy = take(meaning, "metacopy").has_value();
@@ -103,39 +103,6 @@ class PlainDialect : public Dialect {
   Tree decode(const Tree& raw) const override { return raw; }
 };
 
-// `tree` as it looks alone: without whiteouts and marks, hard links kept.
-Tree bare(const Tree& tree) {
-  Tree shown = tree;
-  shown.marks = {};
-  shown.children.clear();
-  for (const auto& [name, child] : tree.children)
-    if (child.type != NodeType::whiteout) shown.children[name] = bare(child);
-  return shown;
-}
-
-// What `over` shows where it lies on `under`, which is merged already.
-Tree merge(const Tree& over, const Tree& under) {
-  const bool hides =
-      over.type != NodeType::directory || under.type != NodeType::directory || over.marks.opaque == "y";
-  if (hides) return bare(over);
-  Tree shown = under;
-  std::map<std::string, Tree> children = std::move(shown.children);
-  // Only names are merged: everything else is the topmost directory's.
-  shown = over;
-  shown.marks = {};
-  shown.children = std::move(children);
-  for (const auto& [name, child] : over.children) {
-    auto below = shown.children.find(name);
-    if (child.type == NodeType::whiteout)
-      shown.children.erase(name);
-    else if (below == shown.children.end())
-      shown.children[name] = bare(child);
-    else
-      below->second = merge(child, below->second);
-  }
-  return shown;
-}
-
 }  // namespace
 
 std::unique_ptr<Dialect> overlayfs_dialect(const std::string& prefix) {
@@ -144,12 +111,6 @@ std::unique_ptr<Dialect> overlayfs_dialect(const std::string& prefix) {
 
 std::unique_ptr<Dialect> plain_dialect() {
   return std::make_unique<PlainDialect>();
-}
-
-Tree flatten(const Tree* upper, const std::vector<Tree>& lowers) {
-  Tree shown;
-  for (auto lower = lowers.rbegin(); lower != lowers.rend(); ++lower) shown = merge(*lower, shown);
-  return upper ? merge(*upper, shown) : shown;
 }
 
 }  // namespace ovlcheck

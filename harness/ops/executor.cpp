@@ -1,5 +1,6 @@
 #include "harness/ops/executor.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -18,41 +19,60 @@ OperationFunction find_function(std::string_view name) {
   return nullptr;
 }
 
-// Where the tracks of one `parallel` meet. A track that ends no longer keeps the others waiting.
+// Where the tracks of one `parallel` meet: the first time a track comes to a barrier it meets the others'
+// first time, and so on. A track that ends no longer keeps the others waiting.
 class Barriers {
  public:
   explicit Barriers(const std::vector<std::vector<Step>>& tracks) {
     for (const auto& track : tracks)
-      for (const auto& step : track)
-        if (step.op == "barrier") ++expected_[step.args.at("barrier").get<std::string>()];
+      for (size_t i = 0; i < track.size(); ++i)
+        if (is_barrier(track[i])) ++awaited_[meeting(track, i)];
   }
 
-  void wait(const std::string& name) {
+  static bool is_barrier(const Step& step) { return step.op == "barrier"; }
+
+  // Step `at` of the track is a barrier: waits for all tracks that have yet to come to it.
+  void wait(const std::vector<Step>& track, size_t at) {
     std::unique_lock lock(mutex_);
-    if (++arrived_[name] >= expected_[name]) return changed_.notify_all();
-    changed_.wait(lock, [&] { return arrived_[name] >= expected_[name]; });
+    int& awaited = awaited_[meeting(track, at)];
+    if (--awaited <= 0) return changed_.notify_all();
+    changed_.wait(lock, [&] { return awaited <= 0; });
   }
 
   // The track will not come to the barriers from that step on any more.
   void leave(const std::vector<Step>& track, size_t from) {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     for (size_t i = from; i < track.size(); ++i)
-      if (track[i].op == "barrier") --expected_[track[i].args.at("barrier").get<std::string>()];
+      if (is_barrier(track[i])) --awaited_[meeting(track, i)];
     changed_.notify_all();
   }
 
   // Nobody waits for anybody any more.
   void abandon() {
-    std::lock_guard lock(mutex_);
-    for (auto& [name, count] : expected_) count = 0;
+    const std::lock_guard lock(mutex_);
+    for (auto& [meeting, count] : awaited_) count = 0;
     changed_.notify_all();
   }
 
  private:
+  // Name of the barrier, and how many of that name the track has passed before.
+  using Meeting = std::pair<std::string, long>;
+  static Meeting meeting(const std::vector<Step>& track, size_t at) {
+    const auto name = track[at].args.at("barrier").get<std::string>();
+    const auto same = [&](const Step& step) { return is_barrier(step) && step.args.at("barrier") == name; };
+    return {name, std::count_if(track.begin(), track.begin() + static_cast<long>(at), same)};
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, int> expected_, arrived_;
+  std::map<Meeting, int> awaited_;
 };
+
+StepResult cannot_act(int error, const std::string& actor) {
+  StepResult result = failure(error);
+  if (error == kNotOffered) result.skip = "actor " + actor + ": these ids or capabilities cannot be had here";
+  return result;
+}
 
 }  // namespace
 
@@ -79,7 +99,7 @@ struct Executor::State {
     const OperationFunction function = find_function(step.op);
     if (!function) throw BadCase(step.where, "\"" + step.op + "\" is not an operation on files");
     auto acting = view(step.actor);
-    if (!acting) return failure(acting.error());
+    if (!acting) return cannot_act(acting.error(), step.actor);
     return function({**acting, names, step, step.args.at(step.op)});
   }
 
@@ -97,6 +117,7 @@ struct Executor::State {
           problems[i] = std::current_exception();
           barriers.abandon();
         }
+        mounter.leave_thread();
       });
     for (auto& thread : threads) thread.join();
     for (const auto& problem : problems)
@@ -112,8 +133,8 @@ struct Executor::State {
     size_t i = 0;
     const auto entered = mounter.enter_thread();
     for (; entered && i < steps.size(); ++i) {
-      if (steps[i].op == "barrier")
-        barriers.wait(steps[i].args.at("barrier").get<std::string>());
+      if (Barriers::is_barrier(steps[i]))
+        barriers.wait(steps, i);
       else
         results[i] = perform(steps[i]);
       results[i].ran = true;

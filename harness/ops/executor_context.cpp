@@ -22,12 +22,19 @@ const T& named(const std::map<std::string, T>& all, const std::string& name, con
 
 void Names::put_descriptor(const std::string& name, int fd) {
   std::lock_guard lock(mutex_);
-  descriptors_[name] = fd;
+  const auto [found, is_new] = descriptors_.try_emplace(name, fd);
+  if (is_new) return;
+  if (found->second != kClosed) nameless_.push_back(found->second);
+  found->second = fd;
 }
 
 int Names::descriptor(const std::string& name) const {
   std::lock_guard lock(mutex_);
   return named(descriptors_, name, "descriptor");
+}
+
+void Names::not_opened(const std::string& name) {
+  put_descriptor(name, kClosed);
 }
 
 void Names::closed(const std::string& name) {
@@ -43,7 +50,9 @@ std::optional<int> Names::find_descriptor(const std::string& name) const {
 
 void Names::put_mapping(const std::string& name, Mapping mapping) {
   std::lock_guard lock(mutex_);
-  mappings_[name] = mapping;
+  Mapping& now = mappings_[name];
+  if (now.address) (void)munmap(now.address, now.size);
+  now = mapping;
 }
 
 Names::Mapping Names::mapping(const std::string& name) const {
@@ -82,7 +91,8 @@ std::vector<int> Names::clear() {
   std::lock_guard lock(mutex_);
   for (const auto& [name, mapping] : mappings_)
     if (mapping.address) (void)munmap(mapping.address, mapping.size);
-  std::vector<int> open;
+  std::vector<int> open = std::move(nameless_);
+  nameless_.clear();
   for (const auto& [name, fd] : descriptors_)
     if (fd != kClosed) open.push_back(fd);
   mappings_.clear();

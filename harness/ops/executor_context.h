@@ -22,6 +22,8 @@ class Names {
 
   void put_descriptor(const std::string& name, int fd);
   int descriptor(const std::string& name) const;
+  // There is no such descriptor: what is done with the name fails with EBADF.
+  void not_opened(const std::string& name);
   // The descriptor was closed: from now on the name stands for one that is not open.
   void closed(const std::string& name);
   std::optional<int> find_descriptor(const std::string& name) const;
@@ -38,6 +40,7 @@ class Names {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, int> descriptors_;
+  std::vector<int> nameless_;  // still open, their name was given to another descriptor
   std::map<std::string, Mapping> mappings_;
   std::map<std::string, int64_t> positions_;
   std::map<std::string, FileHandle> handles_;

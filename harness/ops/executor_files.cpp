@@ -29,7 +29,7 @@ Sys<int> open_path(const Operands& operands, unsigned long flags) {
 
 // The new descriptor gets its name; where there is none, what later steps do with the name is EBADF.
 StepResult keep(const Operands& operands, const Sys<int>& fd) {
-  if (!fd && !operands.step.as.empty()) operands.names.closed(operands.step.as);
+  if (!fd && !operands.step.as.empty()) operands.names.not_opened(operands.step.as);
   if (!fd) return failure(fd.error());
   if (operands.step.as.empty()) return closing(operands, *fd, {});
   operands.names.put_descriptor(operands.step.as, *fd);
@@ -67,7 +67,8 @@ StepResult cat_operation(const Operands& operands) {
   if (!fd) return failure(fd.error());
   std::string all;
   while (all.size() < kReadAll) {
-    auto some = operands.vfs.read(*fd, 1 << 20, std::nullopt);
+    const size_t count = all.empty() ? 1 << 16 : 1 << 20;  // most files are small
+    auto some = operands.vfs.read(*fd, count, std::nullopt);
     if (!some) return closing(operands, *fd, failure(some.error()));
     if (some->empty()) break;
     all += *some;
@@ -124,8 +125,10 @@ StepResult mmap_operation(const Operands& operands) {
 StepResult mread_operation(const Operands& operands) {
   const auto mapping = operands.names.mapping(operands.value.get<std::string>());
   const auto offset = static_cast<size_t>(operands.number("offset", 0));
-  std::string data(static_cast<size_t>(operands.number("count", 0)), '\0');
-  if (offset + data.size() > mapping.size) return failure(EINVAL);
+  if (offset > mapping.size) return failure(EINVAL);
+  const size_t rest = mapping.size - offset;
+  std::string data(static_cast<size_t>(operands.number("count", static_cast<int64_t>(rest))), '\0');
+  if (data.size() > rest) return failure(EINVAL);
   iovec local = {data.data(), data.size()},
         remote = {static_cast<char*>(mapping.address) + offset, data.size()};
   if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != static_cast<ssize_t>(data.size()))
@@ -137,7 +140,7 @@ StepResult mwrite_operation(const Operands& operands) {
   const auto mapping = operands.names.mapping(operands.value.get<std::string>());
   const auto offset = static_cast<size_t>(operands.number("offset", 0));
   std::string data = operands.bytes("data");
-  if (offset + data.size() > mapping.size) return failure(EINVAL);
+  if (offset > mapping.size || data.size() > mapping.size - offset) return failure(EINVAL);
   iovec local = {data.data(), data.size()},
         remote = {static_cast<char*>(mapping.address) + offset, data.size()};
   return process_vm_writev(getpid(), &local, 1, &remote, 1, 0) == static_cast<ssize_t>(data.size())

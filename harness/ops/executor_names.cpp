@@ -48,12 +48,23 @@ StepResult mknod_operation(const Operands& operands) {
   return done(operands.vfs.mknod(operands.at(), format | operands.mode("mode", 0644), device));
 }
 
-// All entries from the descriptor's position on, or `limit`.
-StepResult entries_of(Vfs& vfs, int fd, size_t limit, int64_t& position) {
+// Moves the descriptor as `rewind` and `seek` ask for; returns where it stands.
+Sys<off_t> move_to_start(const Operands& operands, int fd) {
+  if (operands.has("seek"))
+    return operands.vfs.lseek(fd, operands.names.position(operands.text("seek", "")), SEEK_SET);
+  const bool rewind = operands.has("rewind") && operands.step.args["rewind"].get<bool>();
+  return operands.vfs.lseek(fd, 0, rewind ? SEEK_SET : SEEK_CUR);
+}
+
+// All entries from the descriptor's position on, or `count`.
+StepResult entries_of(const Operands& operands, int fd) {
+  const auto start = move_to_start(operands, fd);
+  if (!start) return failure(start.error());
+  int64_t position = *start;
   Json entries = Json::array(), types = Json::object(), inos = Json::object();
-  size_t left = limit;
+  auto left = static_cast<size_t>(operands.number("count", INT32_MAX));
   while (left > 0) {
-    auto some = vfs.readdir(fd, std::min<size_t>(left, 1024));
+    auto some = operands.vfs.readdir(fd, std::min<size_t>(left, 1024));
     if (!some) return failure(some.error());
     if (some->empty()) break;
     left -= some->size();
@@ -66,6 +77,7 @@ StepResult entries_of(Vfs& vfs, int fd, size_t limit, int64_t& position) {
       inos[name] = entry.ino;
     }
   }
+  if (!operands.step.as.empty()) operands.names.put_position(operands.step.as, position);
   return success({{"entries", std::move(entries)},
                   {"types", std::move(types)},
                   {"inos", std::move(inos)},
@@ -73,30 +85,15 @@ StepResult entries_of(Vfs& vfs, int fd, size_t limit, int64_t& position) {
 }
 
 StepResult readdir_operation(const Operands& operands) {
-  const std::string name = operands.value.get<std::string>();
-  const auto known = operands.names.find_descriptor(name);
-  int fd = known.value_or(-1);
-  if (!known) {
-    struct open_how how = {};
-    how.flags = O_RDONLY | O_DIRECTORY;
-    auto opened = operands.vfs.open(operands.at(), how);
-    if (!opened) return failure(opened.error());
-    fd = *opened;
-  }
-  if (operands.has("rewind") && operands.step.args["rewind"].get<bool>())
-    if (auto moved = operands.vfs.lseek(fd, 0, SEEK_SET); !moved) return failure(moved.error());
-  if (operands.has("seek"))
-    if (auto moved = operands.vfs.lseek(
-            fd, operands.names.position(operands.step.args["seek"].get<std::string>()), SEEK_SET);
-        !moved)
-      return failure(moved.error());
-  int64_t position = 0;
-  StepResult result =
-      entries_of(operands.vfs, fd, static_cast<size_t>(operands.number("count", INT32_MAX)), position);
-  if (!operands.step.as.empty()) operands.names.put_position(operands.step.as, position);
-  if (!known)
-    if (auto closed = operands.vfs.close(fd); !closed) return failure(closed.error());
-  return result;
+  if (const auto known = operands.names.find_descriptor(operands.value.get<std::string>()))
+    return entries_of(operands, *known);
+  struct open_how how = {};
+  how.flags = O_RDONLY | O_DIRECTORY;
+  const auto fd = operands.vfs.open(operands.at(), how);
+  if (!fd) return failure(fd.error());
+  StepResult result = entries_of(operands, *fd);
+  const auto closed = operands.vfs.close(*fd);
+  return result.error == 0 && !closed ? failure(closed.error()) : result;
 }
 
 StepResult access_operation(const Operands& operands) {

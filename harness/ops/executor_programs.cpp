@@ -28,7 +28,7 @@ StepResult lease_operation(const Operands& operands) {
 StepResult inotify_operation(const Operands& operands) {
   auto fd = operands.vfs.inotify(operands.at(),
                                  static_cast<unsigned>(operands.flags("inotify", "mask", "IN_ALL_EVENTS")));
-  if (!fd && !operands.step.as.empty()) operands.names.closed(operands.step.as);
+  if (!fd && !operands.step.as.empty()) operands.names.not_opened(operands.step.as);
   if (!fd) return failure(fd.error());
   if (operands.step.as.empty()) return done(operands.vfs.close(*fd));
   operands.names.put_descriptor(operands.step.as, *fd);
@@ -57,9 +57,11 @@ std::vector<std::string> arguments(const Json& list) {
 }
 
 StepResult execve_operation(const Operands& operands) {
-  return program_result(operands.vfs.execve(operands.at(), operands.has("args")
-                                                               ? arguments(operands.step.args["args"])
-                                                               : std::vector<std::string>{}));
+  const At at = operands.at();
+  std::vector<std::string> argv = {at.path};
+  if (operands.has("args"))
+    for (std::string& argument : arguments(operands.step.args["args"])) argv.push_back(std::move(argument));
+  return program_result(operands.vfs.execve(at, argv));
 }
 
 StepResult run_operation(const Operands& operands) {

@@ -57,9 +57,11 @@ class SharedTree {
     return fd;
   }
   Sys<void> close(int fd) {
-    const std::lock_guard lock(mutex_);
-    if (descriptors_.erase(fd) == 0) return failed(EBADF);
-    return done(::close(fd));
+    {
+      const std::lock_guard lock(mutex_);
+      if (descriptors_.erase(fd) == 0) return failed(EBADF);
+    }
+    return done(::close(fd));  // may take long: others must not wait
   }
 
  private:
@@ -97,6 +99,8 @@ class KernelVfs : public Vfs {
     return view;
   }
   Sys<void> enter_thread() override { return unshare_place(); }
+  // A joined thread gives up its root only a little later; an unmount in between would find it busy.
+  void leave_thread() override { (void)go_home(); }
   void let_go() override {
     (void)go_home();
     cwd_.reset();
@@ -191,7 +195,7 @@ class KernelVfs : public Vfs {
         [&](int fd) { return done(::fsetxattr(fd, key, value.data(), value.size(), flags)); });
   }
   Sys<std::string> getxattr(const At& at, bool follow, const std::string& name) override {
-    std::string value(kXattrRoom, '\0');
+    thread_local std::array<char, kXattrRoom> value;
     const char* key = name.c_str();
     const auto size = by_path_or_descriptor(
         at,
@@ -200,8 +204,7 @@ class KernelVfs : public Vfs {
         },
         [&](int fd) { return got(::fgetxattr(fd, key, value.data(), value.size())); });
     if (!size) return failed(size.error());
-    value.resize(static_cast<size_t>(*size));
-    return value;
+    return std::string(value.data(), static_cast<size_t>(*size));
   }
   Sys<std::vector<std::string>> listxattr(const At& at, bool follow) override {
     thread_local std::array<char, kXattrRoom> buffer;
@@ -261,11 +264,15 @@ class KernelVfs : public Vfs {
   }
   Sys<std::string> read(int fd, size_t count, std::optional<off_t> offset) override {
     return here([&]() -> Sys<std::string> {
-      std::string data(count, '\0');
-      const ssize_t size = offset ? ::pread(fd, data.data(), count, *offset) : ::read(fd, data.data(), count);
+      // Most reads ask for far more than there is: a large buffer is cleared only for a large read.
+      thread_local std::array<char, 65536> buffer;
+      std::string large(count > buffer.size() ? count : 0, '\0');
+      char* into = large.empty() ? buffer.data() : large.data();
+      const ssize_t size = offset ? ::pread(fd, into, count, *offset) : ::read(fd, into, count);
       if (size < 0) return failed(errno);
-      data.resize(static_cast<size_t>(size));
-      return data;
+      if (large.empty()) return std::string(into, static_cast<size_t>(size));
+      large.resize(static_cast<size_t>(size));
+      return large;
     });
   }
   Sys<size_t> write(int fd, std::string_view data, std::optional<off_t> offset) override {

@@ -100,7 +100,7 @@ class Walker {
     tree.mtime = Time{status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec};
     tree.nlink = status.stx_nlink;
     tree.size = status.stx_size;
-    tree.sparse = status.stx_blocks * 512 < status.stx_size;
+    if (tree.type == NodeType::file) tree.sparse = status.stx_blocks * 512 < status.stx_size;
     tree.ino = status.stx_ino;
     tree.dev = makedev(status.stx_dev_major, status.stx_dev_minor);
     if (tree.type == NodeType::character || tree.type == NodeType::block) {

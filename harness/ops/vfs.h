@@ -71,6 +71,8 @@ class Vfs {
   virtual Sys<std::unique_ptr<Vfs>> act_as(const Actor& actor) = 0;
   // Makes the calling thread fit to run operations beside other threads (its own root and current directory).
   virtual Sys<void> enter_thread() { return {}; }
+  // The calling thread, which entered, will run no more operations: it no longer keeps the tree busy.
+  virtual void leave_thread() {}
   // Gives up whatever keeps the tree busy between operations (root, current directory); done before an
   // unmount.
   virtual void let_go() {}
@@ -154,7 +156,7 @@ class Vfs {
     (void)fd;
     return failed(kNotOffered);
   }
-  // Executes a file of the tree itself; args[0] is up to the caller.
+  // Executes a file of the tree itself; `args` is its whole argument vector, its name first.
   virtual Sys<ExecResult> execve(const At& at, const std::vector<std::string>& args) {
     (void)at, (void)args;
     return failed(kNotOffered);
