@@ -146,7 +146,7 @@ TEST(Layers, SnapshotLeavesTheCurrentDirectoryAndAccessTimesAlone) {
   ASSERT_NE(::getcwd(before, sizeof before), nullptr);
   (void)snapshot(scratch.dir());
   const Tree again = snapshot(scratch.dir());
-  (void)fingerprint(scratch.dir(), true);
+  (void)fingerprint(scratch.dir(), Notice::everything);
   ASSERT_NE(::getcwd(after, sizeof after), nullptr);
   EXPECT_STREQ(before, after);
   EXPECT_EQ(at(again, "d/f").atime, (Time{1000000000, 0}));
@@ -165,9 +165,9 @@ class Fingerprint : public ::testing::Test {
  protected:
   void SetUp() override {
     build(scratch_, R"({"d/": {"f": "hello", "l": {"symlink": "t"}, "e/": {}}, "p": {"fifo": true}})");
-    before_ = fingerprint(scratch_.dir(), true);
+    before_ = fingerprint(scratch_.dir(), Notice::everything);
   }
-  bool changed() const { return fingerprint(scratch_.dir(), true) != before_; }
+  bool changed() const { return fingerprint(scratch_.dir(), Notice::everything) != before_; }
   std::string path(const char* name) const { return scratch_.path() + "/" + name; }
 
   Scratch scratch_;
@@ -193,18 +193,28 @@ TEST_F(Fingerprint, NoticesModes) {
 
 TEST_F(Fingerprint, NoticesAttributes) {
   if (::setxattr(path("d/f").c_str(), "user.x", "1", 1, 0) != 0) GTEST_SKIP() << "no user xattrs";
-  const uint64_t one = fingerprint(scratch_.dir(), true);
+  const uint64_t one = fingerprint(scratch_.dir(), Notice::everything);
   EXPECT_NE(one, before_);
   ASSERT_EQ(::setxattr(path("d/f").c_str(), "user.x", "2", 1, 0), 0);
-  EXPECT_NE(fingerprint(scratch_.dir(), true), one);
+  EXPECT_NE(fingerprint(scratch_.dir(), Notice::everything), one);
+}
+
+TEST_F(Fingerprint, OfTheMeaningIgnoresWhatALookupMayWrite) {
+  if (!is_root()) GTEST_SKIP() << "needs root";
+  const uint64_t meaning = fingerprint(scratch_.dir(), Notice::meaning);
+  ASSERT_EQ(::setxattr(path("d/e").c_str(), "trusted.overlay.origin", "x", 1, 0), 0);
+  EXPECT_EQ(fingerprint(scratch_.dir(), Notice::meaning), meaning);
+  EXPECT_TRUE(changed());
+  ASSERT_EQ(::setxattr(path("d/e").c_str(), "trusted.overlay.opaque", "y", 1, 0), 0);
+  EXPECT_NE(fingerprint(scratch_.dir(), Notice::meaning), meaning);
 }
 
 TEST_F(Fingerprint, NoticesNamesAndLinks) {
   ASSERT_EQ(::rename(path("d/f").c_str(), path("d/g").c_str()), 0);
   EXPECT_TRUE(changed());
-  const uint64_t renamed = fingerprint(scratch_.dir(), true);
+  const uint64_t renamed = fingerprint(scratch_.dir(), Notice::everything);
   ASSERT_EQ(::link(path("d/g").c_str(), path("d/h").c_str()), 0);
-  EXPECT_NE(fingerprint(scratch_.dir(), true), renamed);
+  EXPECT_NE(fingerprint(scratch_.dir(), Notice::everything), renamed);
 }
 
 }  // namespace

@@ -39,11 +39,17 @@ class Scratch {
   Fd dir_;
 };
 
-// Root of the machine, not of a user namespace.
-inline bool is_root() {
+inline bool look_whether_root() {
   unsigned long first = 1, outside = 1, count = 0;
   std::ifstream("/proc/self/uid_map") >> first >> outside >> count;
   return ::geteuid() == 0 && first == 0 && outside == 0 && count == 4294967295;
+}
+// Looked up before any test changes the root.
+inline const bool kIsRoot = look_whether_root();
+
+// Root of the machine, not of a user namespace.
+inline bool is_root() {
+  return kIsRoot;
 }
 
 // Runs `body` in a child; its failed expectations are failures here.
