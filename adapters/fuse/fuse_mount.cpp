@@ -90,6 +90,7 @@ class FuseMount : public Mount {
   FuseMount& operator=(const FuseMount&) = delete;
 
   Vfs& vfs() override { return *vfs_; }
+  int directory() override { return root_.get(); }
   Sys<void> unmount() override;
   std::optional<std::string> died() override;
 
@@ -115,6 +116,7 @@ class FuseMount : public Mount {
   Identity identity_;
   bool mounted_ = false;
   size_t said_before_ = 0;  // bytes of output that are about mounting
+  Fd root_;
   std::unique_ptr<Vfs> vfs_;
 };
 
@@ -168,13 +170,13 @@ tl::expected<void, MountError> FuseMount::answer(Clock::time_point deadline) {
     abort_connection();
     daemon_->kill();
   });
-  const Fd root(::openat(dir_.get(), merged_name_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  root_.reset(::openat(dir_.get(), merged_name_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const int open_error = errno;
-  if (!root) {
+  if (!root_) {
     if (daemon_->has_ended() && daemon_->wait(milliseconds(0))) return tl::unexpected(ended());
     return tl::unexpected(error(open_error, "mounted, but its root cannot be opened"));
   }
-  auto vfs = open_kernel_vfs(root.get());
+  auto vfs = open_kernel_vfs(root_.get());
   if (!vfs) return tl::unexpected(error(vfs.error(), "mounted, but its root cannot be entered"));
   vfs_ = std::move(*vfs);
   return {};
@@ -197,6 +199,7 @@ Sys<void> FuseMount::detach() {
 
 Sys<void> FuseMount::unmount() {
   vfs_->let_go();
+  root_.reset();
   if (auto ok = detach(); !ok) return ok;
   mounted_ = false;
   // The layers are complete only when the program is gone.
@@ -235,6 +238,7 @@ FuseMount::~FuseMount() {
     daemon_->kill();
   }
   vfs_.reset();
+  root_.reset();
   if (mounted_) (void)::umount2(path_.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
