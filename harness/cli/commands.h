@@ -17,6 +17,9 @@ void add_run(CLI::App& app, int& status);
 void add_list(CLI::App& app, int& status);
 void add_show(CLI::App& app, int& status);
 void add_lint(CLI::App& app, int& status);
+void add_accept(CLI::App& app, int& status);
+void add_compare(CLI::App& app, int& status);
+void add_merge(CLI::App& app, int& status);
 void add_report(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
@@ -28,6 +31,10 @@ TerminalStyle style_of_stdout();
 // Where this program's own file is, to start it again.
 std::string own_program();
 
+// Data that comes with the program ("cases", "results/expectations"): beside an installed program, else where
+// it was built from.
+std::string shipped_folder(const std::string& name);
+
 // Which cases a command is about; shared by run, list and show.
 struct CaseSelection {
   std::vector<std::string> paths;    // files and folders; empty = the cases that come with the program
@@ -37,9 +44,5 @@ struct CaseSelection {
   // Throws BadCase, also if a filter matches nothing.
   std::vector<Case> load() const;
 };
-
-// Does a shell pattern ("*", "?", "[...]" literally unless it is a set) match the whole name? A pattern
-// without "/" also matches a whole group.
-bool matches(const std::string& pattern, const std::string& name);
 
 }  // namespace ovlcheck

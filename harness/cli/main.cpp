@@ -17,6 +17,9 @@ int main(int argc, char** argv) {
   add_show(app, status);
   add_lint(app, status);
   add_report(app, status);
+  add_compare(app, status);
+  add_accept(app, status);
+  add_merge(app, status);
   add_bench(app, status);
   add_doctor(app, status);
   add_worker(app, status);

@@ -27,6 +27,9 @@ struct RunOptions {
   unsigned jobs = 0;
   unsigned repeat = 1;
   double timeout = 10;
+  std::string shard;  // "2/8"
+  std::string baselines;
+  bool no_baselines = false, strict = false, resume = false;
 };
 
 // One line that is written over and over, on a terminal only: logs stay clean.
@@ -53,11 +56,30 @@ class ProgressLine {
   std::chrono::steady_clock::time_point last_{};
 };
 
+// Keeps every N-th case from the I-th on, for "I/N".
+void keep_shard(std::vector<Case>& cases, const std::string& shard) {
+  unsigned index = 0, count = 0;
+  char rest = 0;
+  if (std::sscanf(shard.c_str(), "%u/%u%c", &index, &count, &rest) != 2 || index < 1 || index > count)
+    throw std::invalid_argument("--shard " + shard + ": write I/N with 1 <= I <= N, e.g. 2/8");
+  std::vector<Case> kept;
+  for (size_t i = index - 1; i < cases.size(); i += count) kept.push_back(std::move(cases[i]));
+  cases = std::move(kept);
+}
+
 SuiteRequest request_from(const RunOptions& options) {
   SuiteRequest request;
   PoolRequest& pool = request.pool;
   pool.program = own_program();
   pool.cases = options.selection.load();
+  request.suite = suite_info(pool.cases);
+  if (!options.shard.empty()) keep_shard(pool.cases, options.shard);
+  request.resume = options.resume;
+  if (options.resume && options.repeat > 1)
+    throw std::invalid_argument("--resume and --repeat exclude each other");
+  if (!options.no_baselines)
+    request.baselines =
+        options.baselines.empty() ? shipped_folder("results/expectations") : options.baselines;
   pool.jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
   pool.repeat = std::max(1u, options.repeat);
   pool.step_timeout = options.timeout;
@@ -96,7 +118,7 @@ int run(const RunOptions& options) {
     fmt::print(stderr, "ovlcheck: interrupted; what was done is stored\n");
     return kBroken;
   }
-  return as_expected(result.run) ? kAsExpected : kDeviations;
+  return as_expected(result.run, options.strict) ? kAsExpected : kDeviations;
 }
 
 }  // namespace
@@ -144,6 +166,18 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--timeout", options->timeout, "Seconds a step may take")
       ->capture_default_str()
       ->type_name("SECONDS");
+  command
+      ->add_option("--shard", options->shard, "Only the I-th of N parts of the cases; join them with `merge`")
+      ->type_name("I/N");
+  command
+      ->add_option("--expectations", options->baselines,
+                   "Folder of known deviations instead of the one that comes with the program")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
+  command->add_flag("--no-expectations", options->no_baselines, "Count known deviations like all others");
+  command->add_flag("--strict", options->strict, "A known deviation that passes now is a deviation too");
+  command->add_flag("--resume", options->resume,
+                    "Go on with the run in the output folder that was interrupted");
   command->add_option("--output", options->output, "Folder for events.jsonl and results.json")
       ->capture_default_str()
       ->type_name("DIR");

@@ -1,4 +1,3 @@
-#include <fnmatch.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -7,21 +6,11 @@
 #include <cstring>
 #include <filesystem>
 
+#include "harness/case/pattern.h"
 #include "harness/case/problem.h"
 #include "harness/cli/commands.h"
 
 namespace ovlcheck {
-namespace {
-
-// Beside an installed program, else where the program was built from.
-std::string shipped_cases() {
-  const auto installed =
-      std::filesystem::path(own_program()).parent_path().parent_path() / "share/ovlcheck/cases";
-  return std::filesystem::is_directory(installed) ? installed.string() : OVLCHECK_CASES;
-}
-
-}  // namespace
-
 std::string own_program() {
   char path[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
@@ -29,13 +18,10 @@ std::string own_program() {
   return std::string(path, static_cast<size_t>(length));
 }
 
-bool matches(const std::string& pattern, const std::string& name) {
-  if (pattern.find('/') == std::string::npos)
-    return fnmatch(pattern.c_str(), name.substr(0, name.find('/')).c_str(), 0) == 0;
-  // Brackets belong to names of table cases; a set is not needed to select cases.
-  std::string literal;
-  for (char c : pattern) literal += c == '[' || c == ']' ? std::string("\\") + c : std::string(1, c);
-  return fnmatch(literal.c_str(), name.c_str(), 0) == 0;
+std::string shipped_folder(const std::string& name) {
+  const auto installed =
+      std::filesystem::path(own_program()).parent_path().parent_path() / "share/ovlcheck" / name;
+  return std::filesystem::is_directory(installed) ? installed.string() : OVLCHECK_SOURCE "/" + name;
 }
 
 void CaseSelection::add_options(CLI::App& command) {
@@ -49,14 +35,15 @@ void CaseSelection::add_options(CLI::App& command) {
 }
 
 std::vector<Case> CaseSelection::load() const {
-  auto cases = load_cases(paths.empty() ? std::vector<std::string>{shipped_cases()} : paths);
+  auto cases = load_cases(paths.empty() ? std::vector<std::string>{shipped_folder("cases")} : paths);
   if (filters.empty()) return cases;
   for (const auto& filter : filters)
-    if (std::none_of(cases.begin(), cases.end(), [&](const Case& c) { return matches(filter, c.name()); }))
+    if (std::none_of(cases.begin(), cases.end(),
+                     [&](const Case& c) { return matches_case(filter, c.name()); }))
       throw BadCase("", "--filter " + filter + " matches no case; `ovlcheck list` names them all");
   std::erase_if(cases, [&](const Case& c) {
     return std::none_of(filters.begin(), filters.end(),
-                        [&](const auto& filter) { return matches(filter, c.name()); });
+                        [&](const auto& filter) { return matches_case(filter, c.name()); });
   });
   return cases;
 }

@@ -79,6 +79,18 @@ Verdict verdict_from_name(const std::string& name) {
   throw std::invalid_argument("unknown verdict \"" + name + "\"");
 }
 
+bool deviates(const Outcome& outcome) {
+  return outcome.verdict != Verdict::pass && outcome.verdict != Verdict::skip;
+}
+
+bool is_known(const Outcome& outcome) {
+  return deviates(outcome) && !outcome.listed.empty();
+}
+
+bool is_fixed(const Outcome& outcome) {
+  return outcome.verdict == Verdict::pass && !outcome.listed.empty();
+}
+
 Json json_from_outcome(const Outcome& outcome) {
   Json json = {{"subject", outcome.subject}, {"case", outcome.case_name}};
   json["verdict"] = verdict_name(outcome.verdict);
@@ -89,6 +101,7 @@ Json json_from_outcome(const Outcome& outcome) {
   put(json, "step", outcome.step);
   for (const Deviation& deviation : outcome.deviations)
     json["deviations"].push_back(json_from_deviation(deviation));
+  put(json, "listed", outcome.listed);
   json["seconds"] = std::round(outcome.seconds * 1e6) / 1e6;
   return json;
 }
@@ -105,6 +118,7 @@ Outcome outcome_from_json(const Json& json) {
   outcome.step = text(json, "step");
   for (const Json& deviation : list(json, "deviations"))
     outcome.deviations.push_back(deviation_from_json(deviation));
+  outcome.listed = text(json, "listed");
   outcome.seconds = json.value("seconds", 0.0);
   return outcome;
 }

@@ -50,9 +50,17 @@ struct Outcome {
   std::string at_step;                // JSON pointer of the step that skip, error... is about, "" none
   std::string step;                   // that step in words
   std::vector<Deviation> deviations;  // of fail
+  std::string listed;                 // why a baseline lists this case as deviating, "" = none does
   double seconds = 0;                 // stored in whole microseconds
   bool operator==(const Outcome&) const = default;
 };
+
+// Neither pass nor skip.
+bool deviates(const Outcome& outcome);
+// A deviation that a baseline lists.
+bool is_known(const Outcome& outcome);
+// A pass where a baseline lists a deviation.
+bool is_fixed(const Outcome& outcome);
 
 // Empty members are left out.
 Json json_from_outcome(const Outcome& outcome);

@@ -63,7 +63,7 @@ Matrix matrix_of(const Run& run) {
 std::vector<Finding> findings_of(const Run& run) {
   std::vector<const Outcome*> bad;
   for (const Outcome& outcome : run.outcomes)
-    if (outcome.verdict != Verdict::pass && outcome.verdict != Verdict::skip) bad.push_back(&outcome);
+    if (deviates(outcome) && !is_known(outcome)) bad.push_back(&outcome);
   std::stable_sort(bad.begin(), bad.end(),
                    [](const Outcome* a, const Outcome* b) { return a->case_name < b->case_name; });
   std::vector<Finding> findings;

@@ -38,7 +38,7 @@ struct Finding {
   std::vector<std::string> subjects;
 };
 
-// Everything that did neither pass nor was skipped, sorted by case. Points into `run`.
+// Every deviation that no baseline lists, sorted by case. Points into `run`.
 std::vector<Finding> findings_of(const Run& run);
 
 // "12/14"; "-" where nothing applies.

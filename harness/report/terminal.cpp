@@ -157,11 +157,18 @@ std::string counts(const Run& run) {
   size_t planned = 0;
   for (const SubjectInfo& subject : run.subjects)
     if (subject.missing.empty()) planned += run.suite.cases;
-  for (const Outcome& outcome : run.outcomes) ++sums[outcome.verdict];
+  size_t known = 0, fixed = 0;
+  for (const Outcome& outcome : run.outcomes) {
+    ++sums[outcome.verdict];
+    known += is_known(outcome);
+    fixed += is_fixed(outcome);
+  }
   std::vector<std::string> parts;
   for (Verdict verdict : kVerdicts)
     if (sums[verdict] != 0 || verdict == Verdict::pass)
       parts.push_back(fmt::format("{} {}", sums[verdict], verdict_name(verdict)));
+  if (known != 0) parts.push_back(fmt::format("{} of these deviations known", known));
+  if (fixed != 0) parts.push_back(fmt::format("{} fixed", fixed));
   if (planned > run.outcomes.size())
     parts.push_back(fmt::format("{} not run", planned - run.outcomes.size()));
   return fmt::format("{} outcomes: {}\n", run.outcomes.size(), fmt::join(parts, ", "));

@@ -25,7 +25,7 @@ std::string dump(const Json& json, int indent) {
 }
 
 Fd create(const std::filesystem::path& path, int flags) {
-  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0644));
+  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644));
   if (!fd) fail("cannot create", path);
   return fd;
 }
@@ -143,7 +143,8 @@ Run run_from_json(const Json& json, const Part& part) {
 
 }  // namespace
 
-EventLog::EventLog(const std::filesystem::path& path) : path_(path), fd_(create(path, O_APPEND)) {}
+EventLog::EventLog(const std::filesystem::path& path, bool go_on)
+    : path_(path), fd_(create(path, O_APPEND | (go_on ? 0 : O_TRUNC))) {}
 
 void EventLog::append(const Outcome& outcome) {
   write_all(fd_, dump(json_from_outcome(outcome), -1) + '\n', path_);
@@ -170,7 +171,7 @@ std::vector<Outcome> read_events(const std::filesystem::path& path) {
 void write_results(const std::filesystem::path& path, const Run& run) {
   std::filesystem::path temporary = path;
   temporary += ".new";
-  Fd fd = create(temporary, 0);
+  Fd fd = create(temporary, O_TRUNC);
   write_all(fd, dump(json_from_run(run), 1) + '\n', temporary);
   if (::fsync(fd.get()) != 0) fail("cannot write", temporary);
   std::filesystem::rename(temporary, path);

@@ -57,8 +57,8 @@ Summary summarize(const Run& run);
 // events.jsonl: one outcome per line. What append() has returned from survives a kill of the process.
 class EventLog {
  public:
-  // Starts an empty log. Throws std::system_error.
-  explicit EventLog(const std::filesystem::path& path);
+  // Starts an empty log, or goes on with the one that is there. Throws std::system_error.
+  explicit EventLog(const std::filesystem::path& path, bool go_on = false);
   // One write(2) per outcome. Throws std::system_error.
   void append(const Outcome& outcome);
 

@@ -54,12 +54,13 @@ Outcome failure() {
       "",
       {{"/steps/0", "rename d -> e", "EXDEV", "ok", {}},
        {"after merged", "", "", "", {{"d/f", "content", "\"a\"", "\"b\""}, {"g", "missing", "file", ""}}}},
+      "it always did",
       0.001234};
 }
 
 Outcome crash() {
   return {"userlay",  "rename/a[x]", "", {}, Verdict::crash, "daemon died with SIGSEGV",
-          "/steps/1", "stat f",      {}, 2};
+          "/steps/1", "stat f",      {}, "", 2};
 }
 
 Run sample() {

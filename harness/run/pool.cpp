@@ -25,23 +25,18 @@ constexpr size_t kWindow = 16;  // requests a worker has in hand, so that it nev
 // What is left to do for one subject.
 struct Queue {
   SubjectRequest subject;
-  std::deque<size_t> again;  // given back by workers that died
-  size_t next = 0;           // first request nobody has taken
+  std::deque<size_t> waiting;  // numbers of requests nobody has in hand
   unsigned workers = 0;
   bool introduced = false;
-  bool hopeless = false;  // its workers cannot even start
 
-  size_t left(size_t total) const { return hopeless ? 0 : again.size() + (total - next); }
+  bool needs_worker() const { return !waiting.empty() || (!introduced && workers == 0); }
 };
 
 class Pool {
  public:
   Pool(const PoolRequest& request, const PoolEvents& events)
-      : request_(request),
-        events_(events),
-        total_(request.cases.size() * request.repeat),
-        signals_(context_, SIGINT, SIGTERM, SIGHUP) {
-    for (const auto& subject : request.subjects) queues_.push_back({subject, {}, 0, 0, false, false});
+      : request_(request), events_(events), signals_(context_, SIGINT, SIGTERM, SIGHUP) {
+    for (const auto& subject : request.subjects) queues_.push_back(queue_of(subject));
     for (const auto& c : request.cases)
       texts_.push_back(",\"group\":" + Json(c.group).dump() + ",\"case\":" + c.json.dump() +
                        (request.observe ? ",\"observe\":true}" : "}"));
@@ -69,13 +64,21 @@ class Pool {
     std::list<Slot>::iterator self;
   };
 
+  Queue queue_of(const SubjectRequest& subject) const {
+    Queue queue{subject, {}, 0, false};
+    for (size_t number = 0; number < request_.cases.size() * request_.repeat; ++number)
+      if (request_.done.empty() || !request_.done.count({subject.name, case_of(number).name()}))
+        queue.waiting.push_back(number);
+    return queue;
+  }
+
   void fill_slots() {
     while (!interrupted_ && slots_.size() < request_.jobs) {
       Queue* best = nullptr;
       for (auto& queue : queues_)
-        if (queue.left(total_) > 0 && (!best || queue.workers < best->workers)) best = &queue;
+        if (queue.needs_worker() && (!best || queue.workers < best->workers)) best = &queue;
       // A second worker pays only where there is more to do than the first has in hand.
-      if (!best || (best->workers > 0 && (!best->introduced || best->left(total_) < kWindow))) break;
+      if (!best || (best->workers > 0 && (!best->introduced || best->waiting.size() < kWindow))) break;
       start(*best);
     }
     if (slots_.empty()) signals_.cancel();
@@ -123,16 +126,15 @@ class Pool {
   const Case& case_of(size_t number) const { return request_.cases[number % request_.cases.size()]; }
 
   static size_t take(Queue& queue) {
-    if (queue.again.empty()) return queue.next++;
-    const size_t number = queue.again.front();
-    queue.again.pop_front();
+    const size_t number = queue.waiting.front();
+    queue.waiting.pop_front();
     return number;
   }
 
   void top_up(Slot& slot) {
     Queue& queue = *slot.queue;
-    const size_t share = queue.left(total_) / (2 * std::max(1u, queue.workers)) + 1;
-    while (slot.in_hand.size() < std::min(kWindow, share) && queue.left(total_) > 0) {
+    const size_t share = queue.waiting.size() / (2 * std::max(1u, queue.workers)) + 1;
+    while (slot.in_hand.size() < std::min(kWindow, share) && !queue.waiting.empty()) {
       const size_t number = take(queue);
       slot.in_hand.push_back(number);
       slot.worker->send("{\"request\":" + std::to_string(number) + texts_[number % request_.cases.size()]);
@@ -180,10 +182,9 @@ class Pool {
   }
 
   void give_up(Queue& queue, Verdict verdict, const std::string& why) {
-    while (queue.left(total_) > 0) {
+    while (!queue.waiting.empty()) {
       report(queue, take(queue), verdict, why);
     }
-    queue.hopeless = true;
   }
 
   void report(const Queue& queue, size_t number, Verdict verdict, const std::string& why) {
@@ -199,14 +200,14 @@ class Pool {
     Queue& queue = *slot.queue;
     --queue.workers;
     if (!interrupted_) {
-      if (!slot.greeted && !queue.hopeless) on_broken(slot, "the worker ended before it said a word");
+      if (!slot.greeted && !queue.introduced) on_broken(slot, "the worker ended before it said a word");
       // The oldest request is the one it died of, unless it told so itself; the others never began.
       if (!slot.in_hand.empty() && !slot.told) {
         report(queue, slot.in_hand.front(), Verdict::crash,
                "the worker ended without a word (killed, or out of memory)");
         slot.in_hand.pop_front();
       }
-      queue.again.insert(queue.again.begin(), slot.in_hand.begin(), slot.in_hand.end());
+      queue.waiting.insert(queue.waiting.begin(), slot.in_hand.begin(), slot.in_hand.end());
     }
     // Not within a handler of the worker itself.
     asio::post(context_, [this, self = slot.self] {
@@ -226,7 +227,6 @@ class Pool {
 
   const PoolRequest& request_;
   const PoolEvents& events_;
-  const size_t total_;
   asio::io_context context_;
   asio::signal_set signals_;
   std::vector<Queue> queues_;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct PoolRequest {
   unsigned repeat = 1;       // how often each case is run on each subject
   double step_timeout = 10;  // seconds
   SandboxRequest sandbox;
-  bool observe = false;  // hand out observations as well
+  bool observe = false;                                // hand out observations as well
+  std::set<std::pair<std::string, std::string>> done;  // subject and case that need not be run (repeat is 1)
 };
 
 struct PoolEvents {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <tuple>
 
 #include "harness/judge/judge.h"
+#include "harness/results/baseline.h"
 
 namespace ovlcheck {
 namespace {
@@ -63,37 +65,67 @@ class Comparison {
 
 // Outcomes arrive as workers finish; stored runs shall not depend on that.
 void sort_outcomes(Run& run, const PoolRequest& request) {
-  std::map<std::string, size_t> subjects, cases;
+  std::map<std::string, size_t> subjects;
   for (const auto& subject : request.subjects) subjects.emplace(subject.name, subjects.size());
-  for (const auto& c : request.cases) cases.emplace(c.name(), cases.size());
-  auto place = [&](const Outcome& outcome) {
-    return std::pair(subjects[outcome.subject], cases[outcome.case_name]);
-  };
-  std::stable_sort(run.outcomes.begin(), run.outcomes.end(),
-                   [&](const Outcome& a, const Outcome& b) { return place(a) < place(b); });
+  std::stable_sort(run.outcomes.begin(), run.outcomes.end(), [&](const Outcome& a, const Outcome& b) {
+    return std::tie(subjects[a.subject], a.case_name) < std::tie(subjects[b.subject], b.case_name);
+  });
   std::stable_sort(run.subjects.begin(), run.subjects.end(), [&](const SubjectInfo& a, const SubjectInfo& b) {
     return subjects[a.name] < subjects[b.name];
   });
+}
+
+// The baselines of a run's subjects, read when the subject has told its version.
+class Baselines {
+ public:
+  explicit Baselines(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void add(const SubjectInfo& subject) {
+    const auto file = folder_.empty() ? std::filesystem::path() : baseline_file(folder_, subject.name);
+    if (!file.empty()) known_[subject.name] = {read_baseline(file), subject.version};
+  }
+  void mark(Outcome& outcome) const {
+    if (const auto found = known_.find(outcome.subject); found != known_.end())
+      apply(found->second.first, found->second.second, outcome);
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::map<std::string, std::pair<Baseline, std::string>> known_;
+};
+
+// What an interrupted run in that folder has done already.
+std::vector<Outcome> earlier_outcomes(const SuiteRequest& request) {
+  const auto events = request.folder / "events.jsonl";
+  return request.resume && std::filesystem::exists(events) ? read_events(events) : std::vector<Outcome>{};
 }
 
 }  // namespace
 
 SuiteResult run_suite(SuiteRequest request) {
   std::filesystem::create_directories(request.folder);
-  EventLog log(request.folder / "events.jsonl");
   SuiteResult result;
+  result.run.outcomes = earlier_outcomes(request);
+  for (const auto& outcome : result.run.outcomes)
+    request.pool.done.emplace(outcome.subject, outcome.case_name);
+  EventLog log(request.folder / "events.jsonl", request.resume);
   result.run.host = host_info();
-  result.run.suite = suite_info(request.pool.cases);
+  result.run.suite = request.suite.cases ? request.suite : suite_info(request.pool.cases);
   request.pool.observe = !request.against.empty();
 
+  Baselines baselines(request.against.empty() ? request.baselines : "");
   auto emit = [&](Outcome outcome) {
+    baselines.mark(outcome);
     log.append(outcome);
     if (request.on_outcome) request.on_outcome(outcome);
     result.run.outcomes.push_back(std::move(outcome));
   };
   Comparison comparison(request.against, emit);
   PoolEvents events;
-  events.on_subject = [&](const SubjectInfo& info) { result.run.subjects.push_back(info); };
+  events.on_subject = [&](const SubjectInfo& info) {
+    baselines.add(info);
+    result.run.subjects.push_back(info);
+  };
   events.on_outcome = [&](const Outcome& outcome, const Case& c, std::optional<Observation> seen) {
     if (request.against.empty())
       emit(outcome);
@@ -109,9 +141,9 @@ SuiteResult run_suite(SuiteRequest request) {
   return result;
 }
 
-bool as_expected(const Run& run) {
-  return std::all_of(run.outcomes.begin(), run.outcomes.end(), [](const Outcome& outcome) {
-    return outcome.verdict == Verdict::pass || outcome.verdict == Verdict::skip;
+bool as_expected(const Run& run, bool strict) {
+  return std::none_of(run.outcomes.begin(), run.outcomes.end(), [strict](const Outcome& outcome) {
+    return (deviates(outcome) && !is_known(outcome)) || (strict && is_fixed(outcome));
   });
 }
 

@@ -12,8 +12,11 @@ namespace ovlcheck {
 
 struct SuiteRequest {
   PoolRequest pool;
-  std::string against;           // subject to judge the others by, "" = by the cases' expectations
-  std::filesystem::path folder;  // where events.jsonl and results.json go; created
+  std::string against;              // subject to judge the others by, "" = by the cases' expectations
+  std::filesystem::path folder;     // where events.jsonl and results.json go; created
+  SuiteInfo suite;                  // of all cases, where pool.cases is only a shard of them
+  std::filesystem::path baselines;  // folder of baselines, "" = none
+  bool resume = false;              // go on with the run that is in `folder`
   std::function<void(const Outcome&)> on_outcome;  // as it happens; may be empty
 };
 
@@ -23,10 +26,11 @@ struct SuiteResult {
   double seconds = 0;     // wall clock
 };
 
-// Throws std::runtime_error or std::system_error if the environment broke.
+// Throws std::runtime_error or std::system_error if the environment broke, BadCase on a bad baseline or event
+// log.
 SuiteResult run_suite(SuiteRequest request);
 
-// No fail, error, timeout or crash among the outcomes?
-bool as_expected(const Run& run);
+// No deviation that a baseline does not list? `strict`: and none listed that passes.
+bool as_expected(const Run& run, bool strict);
 
 }  // namespace ovlcheck
