@@ -210,7 +210,8 @@ Sys<void> FuseMount::unmount() {
 
 std::optional<std::string> FuseMount::died() {
   if (!mounted_ || !daemon_->has_ended()) return std::nullopt;
-  vfs_->let_go();  // an actor's root and rights would hide the rest of the world
+  // An actor's root and rights would hide the rest of the world.
+  if (!go_home()) return descriptor_.name + " ended";
   if (!daemon_->wait(milliseconds(0)) || answers()) return std::nullopt;
   const std::optional<int> status = daemon_->status();
   return descriptor_.name + " " + (status ? describe_end(*status) : "is gone") +

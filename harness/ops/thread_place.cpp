@@ -21,6 +21,7 @@ constexpr uint64_t kUnknownId = 0;
 struct Home {
   Fd root, cwd;
   const Credentials* credentials = nullptr;
+  pid_t process = 0;  // that found it: a child may have moved elsewhere since
 };
 
 Home& home() {
@@ -92,12 +93,14 @@ Sys<void> settle(const ThreadPlace& place) {
 
 Sys<const Credentials*> remember_home() {
   if (const auto ok = settle_home(); !ok) return failed(ok.error());
+  if (home().root && home().process == ::getpid()) return home().credentials;
   auto now = read_credentials();
   if (!now) return failed(now.error());
   Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   Fd cwd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || !cwd) return failed(errno);
   home().credentials = intern(std::move(*now));
+  home().process = ::getpid();
   home().root = std::move(root);
   home().cwd = std::move(cwd);
   thread.root_id = thread.cwd_id = kHomeId;
