@@ -28,6 +28,7 @@ struct Queue {
   std::deque<size_t> waiting;  // numbers of requests nobody has in hand
   unsigned workers = 0;
   bool introduced = false;
+  bool careful = false;  // one request at a time: a worker died of one of many and did not say of which
 
   bool needs_worker() const { return !waiting.empty() || (!introduced && workers == 0); }
 };
@@ -65,7 +66,7 @@ class Pool {
   };
 
   Queue queue_of(const SubjectRequest& subject) const {
-    Queue queue{subject, {}, 0, false};
+    Queue queue{subject, {}, 0, false, false};
     for (size_t number = 0; number < request_.cases.size() * request_.repeat; ++number)
       if (request_.done.empty() || !request_.done.count({subject.name, case_of(number).name()}))
         queue.waiting.push_back(number);
@@ -134,7 +135,8 @@ class Pool {
   void top_up(Slot& slot) {
     Queue& queue = *slot.queue;
     const size_t share = queue.waiting.size() / (2 * std::max(1u, queue.workers)) + 1;
-    while (slot.in_hand.size() < std::min(kWindow, share) && !queue.waiting.empty()) {
+    const size_t window = queue.careful ? 1 : std::min(kWindow, share);
+    while (slot.in_hand.size() < window && !queue.waiting.empty()) {
       const size_t number = take(queue);
       slot.in_hand.push_back(number);
       slot.worker->send("{\"request\":" + std::to_string(number) + texts_[number % request_.cases.size()]);
@@ -201,12 +203,7 @@ class Pool {
     --queue.workers;
     if (!interrupted_) {
       if (!slot.greeted && !queue.introduced) on_broken(slot, "the worker ended before it said a word");
-      // The oldest request is the one it died of, unless it told so itself; the others never began.
-      if (!slot.in_hand.empty() && !slot.told) {
-        report(queue, slot.in_hand.front(), Verdict::crash,
-               "the worker ended without a word (killed, or out of memory)");
-        slot.in_hand.pop_front();
-      }
+      if (!slot.in_hand.empty() && !slot.told) blame(slot);
       queue.waiting.insert(queue.waiting.begin(), slot.in_hand.begin(), slot.in_hand.end());
     }
     // Not within a handler of the worker itself.
@@ -214,6 +211,16 @@ class Pool {
       slots_.erase(self);
       guarded([this] { fill_slots(); });
     });
+  }
+
+  // Answers may have died with the worker, so that of several requests any may be the one it died of: then
+  // they are run again one by one.
+  void blame(Slot& slot) {
+    slot.queue->careful = slot.in_hand.size() > 1;
+    if (slot.queue->careful) return;
+    report(*slot.queue, slot.in_hand.front(), Verdict::crash,
+           "the worker ended without a word (killed, or out of memory)");
+    slot.in_hand.pop_front();
   }
 
   void interrupt() {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <thread>
 
 #include "harness/case/problem.h"
@@ -26,7 +27,7 @@ constexpr int kRenewEvery =
     128;  // cases per scratch tmpfs: few enough to stay small, many enough to cost nothing
 
 // Lines to and from the parent. Standard output is moved away, so that nothing a subject prints gets in
-// between.
+// between. Answers are written several at a time: waking the parent costs as much as a case.
 class Channel {
  public:
   Channel() : out_(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100)) {
@@ -34,39 +35,66 @@ class Channel {
       throw std::runtime_error(std::string("stdout: ") + std::strerror(errno));
   }
 
-  int out() const { return out_; }
+  // Keeps the line until there are some, the oldest is a while old, or nothing more is to be done at once.
+  void answer(const Json& word) {
+    std::lock_guard lock(mutex_);
+    const auto now = Progress::Clock::now();
+    if (kept_ == 0) oldest_ = now;
+    append(word);
+    if (++kept_ >= kKeptAnswers || now - oldest_ > kKeptFor || !has_line()) flush();
+  }
 
-  void write_line(const Json& word) const {
-    // What subjects print need not be UTF-8.
-    const std::string line = word.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
-    for (size_t done = 0; done < line.size();) {
-      const ssize_t n = ::write(out_, line.data() + done, line.size() - done);
-      if (n < 0 && errno != EINTR) _exit(3);  // nobody is listening any more
-      if (n > 0) done += static_cast<size_t>(n);
-    }
+  // Writes the line at once, after those that were kept.
+  void say(const Json& word) {
+    std::lock_guard lock(mutex_);
+    append(word);
+    flush();
   }
 
   // False at end of file.
   bool read_line(std::string& line) {
-    for (;;) {
-      if (const size_t end = buffer_.find('\n', scanned_); end != std::string::npos) {
-        line.assign(buffer_, 0, end);
-        buffer_.erase(0, end + 1);
-        scanned_ = 0;
-        return true;
-      }
-      scanned_ = buffer_.size();
+    while (!has_line()) {
       std::array<char, 65536> chunk;
       const ssize_t n = ::read(STDIN_FILENO, chunk.data(), chunk.size());
       if (n == 0 || (n < 0 && errno != EINTR)) return false;
-      if (n > 0) buffer_.append(chunk.data(), static_cast<size_t>(n));
+      if (n > 0) in_.append(chunk.data(), static_cast<size_t>(n));
     }
+    const size_t end = in_.find('\n', taken_);
+    line.assign(in_, taken_, end - taken_);
+    taken_ = end + 1;
+    if (taken_ == in_.size()) in_.clear(), taken_ = 0;
+    return true;
   }
 
  private:
+  static constexpr int kKeptAnswers = 8;
+  static constexpr std::chrono::milliseconds kKeptFor{20};
+
+  bool has_line() const { return in_.find('\n', taken_) != std::string::npos; }
+
+  void append(const Json& word) {
+    // What subjects print need not be UTF-8.
+    pending_ += word.dump(-1, ' ', false, Json::error_handler_t::replace);
+    pending_ += '\n';
+  }
+
+  void flush() {
+    for (size_t done = 0; done < pending_.size();) {
+      const ssize_t n = ::write(out_, pending_.data() + done, pending_.size() - done);
+      if (n < 0 && errno != EINTR) _exit(3);  // nobody is listening any more
+      if (n > 0) done += static_cast<size_t>(n);
+    }
+    pending_.clear();
+    kept_ = 0;
+  }
+
   int out_;
-  std::string buffer_;
-  size_t scanned_ = 0;
+  std::mutex mutex_;  // of what is to be written
+  std::string pending_;
+  int kept_ = 0;
+  Progress::Clock::time_point oldest_;
+  std::string in_;
+  size_t taken_ = 0;  // bytes of in_ that were handed out
 };
 
 Json answer_of(long request, const Outcome& outcome) {
@@ -83,7 +111,7 @@ Json last_answer(long request, const Outcome& outcome) {
 // What a signal handler needs, kept outside of any object because a handler gets no argument.
 struct LastWords {
   const Progress* progress = nullptr;
-  const Channel* channel = nullptr;
+  Channel* channel = nullptr;
   std::string subject;
 } last_words;
 
@@ -101,7 +129,7 @@ void report_crash(int signal) {
     outcome.verdict = Verdict::crash;
     outcome.reason = std::string("the worker was killed by ") + strsignal(signal) +
                      (now.where.empty() ? "" : " in step " + now.where);
-    last_words.channel->write_line(last_answer(now.request, outcome));
+    last_words.channel->say(last_answer(now.request, outcome));
   }
   _exit(128 + signal);
 }
@@ -110,7 +138,7 @@ void report_crash(int signal) {
 // namespaces with it.
 class Watchdog {
  public:
-  Watchdog(const Progress& progress, const Channel& channel, const std::string& subject, double timeout)
+  Watchdog(const Progress& progress, Channel& channel, const std::string& subject, double timeout)
       : progress_(progress),
         channel_(channel),
         subject_(subject),
@@ -150,12 +178,12 @@ class Watchdog {
         fmt::format("{} took longer than {:g} s",
                     now.where.empty() ? "mounting, looking or unmounting" : "step " + now.where, timeout_);
     outcome.seconds = elapsed;
-    channel_.write_line(last_answer(now.request, outcome));
+    channel_.say(last_answer(now.request, outcome));
     _exit(124);
   }
 
   const Progress& progress_;
-  const Channel& channel_;
+  Channel& channel_;
   std::string subject_;
   double timeout_;
   Fd done_;
@@ -171,7 +199,7 @@ void reap_orphans() {
 
 class Worker {
  public:
-  Worker(const WorkerOptions& options, const Channel& channel, Sandbox& sandbox, Progress& progress)
+  Worker(const WorkerOptions& options, Channel& channel, Sandbox& sandbox, Progress& progress)
       : options_(options), channel_(channel), sandbox_(sandbox), progress_(progress) {
     name_ = parse_subject(options.subject);
     name_.command = options.mount_command;
@@ -179,7 +207,7 @@ class Worker {
     missing_ = adapter_->missing(sandbox.environment());
   }
 
-  void say_hello() const {
+  void say_hello() {
     const Environment& environment = sandbox_.environment();
     Json hello = {{"kernel", environment.kernel},
                   {"privilege", environment.privilege},
@@ -187,7 +215,7 @@ class Worker {
                   {"mapped_uids", environment.mapped_uids},
                   {"version", missing_ ? "" : adapter_->version()},
                   {"missing", missing_.value_or("")}};
-    channel_.write_line(Json{{"hello", hello}});
+    channel_.say(Json{{"hello", hello}});
   }
 
   void answer(const std::string& line) {
@@ -203,7 +231,7 @@ class Worker {
     outcome.seconds = seen.seconds;
     Json answer = answer_of(number, outcome);
     if (request.value("observe", false)) answer["observation"] = json_from_observation(seen);
-    channel_.write_line(answer);
+    channel_.answer(answer);
     reap_orphans();
     if (++cases_ % kRenewEvery == 0) sandbox_.renew();
   }
@@ -215,7 +243,7 @@ class Worker {
   }
 
   const WorkerOptions& options_;
-  const Channel& channel_;
+  Channel& channel_;
   Sandbox& sandbox_;
   Progress& progress_;
   SubjectName name_;
@@ -243,7 +271,7 @@ int run_worker(const WorkerOptions& options) {
     std::string line;
     while (channel.read_line(line)) worker.answer(line);
   } catch (const std::exception& problem) {
-    channel.write_line(Json{{"broken", problem.what()}});
+    channel.say(Json{{"broken", problem.what()}});
     return 3;
   }
   return 0;

@@ -4,9 +4,9 @@
 // "scratch"}}; if it cannot start,
 // {"broken": "why"}. Requests are {"request": N, "group": NAME, "case": CASE, "observe": BOOL}; the answer to
 // each, in order, is
-// {"request": N, "outcome": OUTCOME} with "observation" where asked for. A step that takes longer than the
-// timeout, or a signal that kills the worker, is answered in the name of the running case, with "last": true,
-// before the worker ends.
+// {"request": N, "outcome": OUTCOME} (several lines may be written at once) with "observation" where asked
+// for. A step that takes longer than the timeout, or a signal that kills the worker, is answered in the name
+// of the running case, with "last": true, before the worker ends.
 #pragma once
 
 #include <string>

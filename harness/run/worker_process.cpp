@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/readable_pipe.hpp>
 #include <boost/asio/streambuf.hpp>
@@ -12,7 +13,6 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 #include <cstring>
-#include <deque>
 #include <stdexcept>
 
 namespace ovlcheck {
@@ -40,22 +40,20 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
   }
 
   void write() {
-    if (writing || outgoing.empty()) return;
-    writing = true;
-    asio::async_write(to, asio::buffer(outgoing.front()),
-                      [self = shared_from_this()](error_code error, size_t) {
-                        self->writing = false;
-                        // A broken pipe is noticed by the reading side too, which knows what it means.
-                        if (error) return self->outgoing.clear();
-                        self->outgoing.pop_front();
-                        self->write();
-                        if (self->finishing) self->close_input();
-                      });
+    if (!in_flight.empty() || outgoing.empty()) return;
+    std::swap(in_flight, outgoing);
+    asio::async_write(to, asio::buffer(in_flight), [self = shared_from_this()](error_code error, size_t) {
+      self->in_flight.clear();
+      // A broken pipe is noticed by the reading side too, which knows what it means.
+      if (error) return self->outgoing.clear();
+      self->write();
+      if (self->finishing) self->close_input();
+    });
   }
 
   void close_input() {
     error_code ignored;
-    if (!writing && outgoing.empty()) to.close(ignored);
+    if (in_flight.empty() && outgoing.empty()) to.close(ignored);
   }
 
   void ended() {
@@ -72,8 +70,8 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
   asio::writable_pipe to;
   asio::readable_pipe from;
   asio::streambuf buffer;
-  std::deque<std::string> outgoing;
-  bool writing = false, finishing = false, killed = false;
+  std::string outgoing, in_flight;  // whole lines
+  bool finishing = false, killed = false;
   OnLine on_line;
   OnEnd on_end;
   std::unique_ptr<process::process> child;
@@ -111,10 +109,11 @@ WorkerProcess::~WorkerProcess() {
   kill();
 }
 
-void WorkerProcess::send(std::string line) {
-  line += '\n';
-  state_->outgoing.push_back(std::move(line));
-  state_->write();
+void WorkerProcess::send(const std::string& line) {
+  state_->outgoing += line;
+  state_->outgoing += '\n';
+  // After all handlers that are ready now: lines that come together are written together.
+  asio::post(state_->to.get_executor(), [state = state_] { state->write(); });
 }
 
 void WorkerProcess::finish() {

@@ -24,7 +24,7 @@ class WorkerProcess {
   ~WorkerProcess();
 
   // Queues a line (without newline). Lines to a worker that has ended are dropped.
-  void send(std::string line);
+  void send(const std::string& line);
   // No more lines: the worker ends when it has answered them all.
   void finish();
   // At once, with everything in its namespaces.
