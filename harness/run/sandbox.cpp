@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -114,6 +115,15 @@ std::string filesystem_name(int directory) {
   }
 }
 
+// Is /dev/fuse there, can it be opened, and is it what it should be (containers hide devices behind
+// /dev/null)?
+bool has_fuse_device() {
+  Fd device(open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  struct stat info;
+  return device && fstat(device.get(), &info) == 0 && S_ISCHR(info.st_mode) &&
+         info.st_rdev == makedev(10, 229);
+}
+
 // Splits off the process that will be pid 1 of the new pid namespace; the one outside waits for it.
 void fork_into_pid_namespace() {
   const pid_t child = fork();
@@ -208,7 +218,7 @@ Sandbox::Sandbox(const SandboxRequest& request) {
   map >> inside >> outside >> count;
   environment_.mapped_uids =
       environment_.privilege == "root" || (environment_.privilege == "userns" && count > 1);
-  environment_.dev_fuse = Fd(open("/dev/fuse", O_RDWR | O_CLOEXEC)).get() >= 0;
+  environment_.dev_fuse = has_fuse_device();
 }
 
 Sandbox::~Sandbox() {
