@@ -74,8 +74,8 @@ Options effective_options(const Descriptor& descriptor, const Options& asked) {
 
 std::optional<std::string> unsupported(const Descriptor& descriptor, const std::string& option,
                                        const std::string& value) {
-  if (descriptor.kernel_options) return std::nullopt;
   const auto known = descriptor.options.find(option);
+  if (known == descriptor.options.end() && descriptor.kernel_options) return std::nullopt;
   if (known == descriptor.options.end())
     return fmt::format("{} has no mount option {}", descriptor.name, option);
   if (known->second.values.contains(value)) return std::nullopt;
@@ -88,7 +88,8 @@ tl::expected<std::vector<std::string>, MountError> mount_command(const Descripto
   const bool read_only = dirs.upper.empty();
   const auto& command = read_only ? descriptor.mount_read_only : descriptor.mount;
   if (command.empty()) return refused(descriptor.name + " has no mounts without an upper layer");
-  if (!dirs.data.empty()) return refused(descriptor.name + " has no data-only layers");
+  if (!dirs.data.empty() && !descriptor.kernel_options)
+    return refused(descriptor.name + " has no data-only layers");
   if (auto why = untellable(dirs)) return refused(*why);
   for (const auto& [option, value] : options)
     if (auto why = unsupported(descriptor, option, value)) return refused(*why);
@@ -101,6 +102,7 @@ tl::expected<std::vector<std::string>, MountError> mount_command(const Descripto
                                                {"mount", dirs.path + "/" + dirs.merged},
                                                {"options", option_text(descriptor, options)}};
   if (descriptor.separator) values["lower"] = fmt::format("{}", fmt::join(lowers, *descriptor.separator));
+  for (const std::string& data : dirs.data) values["lower"] += "::" + dirs.path + "/" + data;
 
   std::vector<std::string> argv;
   for (const std::string& argument : command) {

@@ -85,7 +85,13 @@ std::string describe_end(int wait_status) {
 }
 
 std::string find_program(const std::string& name) {
-  if (name.find('/') == std::string::npos) return bp::search_path(name).string();
+  if (name.find('/') == std::string::npos) {
+    std::error_code unknown;
+    const auto own = std::filesystem::read_symlink("/proc/self/exe", unknown);
+    const auto beside = own.parent_path() / name;
+    if (!unknown && ::access(beside.c_str(), X_OK) == 0) return beside.string();
+    return bp::search_path(name).string();
+  }
   return ::access(name.c_str(), X_OK) == 0 ? name : "";
 }
 

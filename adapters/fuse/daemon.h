@@ -16,7 +16,8 @@ namespace ovlcheck {
 // How a process ended: "ended by signal 11", "ended with exit status 1".
 std::string describe_end(int wait_status);
 
-// The path of a program as execvp(3) finds it, or "" if there is none.
+// The path of a program, "" if there is none: one that came with this one (in the same folder), else as
+// execvp(3) finds it.
 std::string find_program(const std::string& name);
 
 // Not thread-safe.

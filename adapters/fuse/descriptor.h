@@ -34,7 +34,9 @@ struct Descriptor {
 
   std::string dialect = "overlayfs";  // one of dialect_names()
   std::map<std::string, Option> options;
-  bool kernel_options = false;  // {options} takes the kernel's options as they are
+  // {options} takes the kernel's options as they are (those in `options` only with the values there), {lower}
+  // data-only layers after "::", and userxattr is among the options where trusted.* xattrs are out of reach.
+  bool kernel_options = false;
   std::optional<size_t> max_lowers;
 };
 

@@ -33,7 +33,9 @@ class FuseAdapter : public Adapter {
         defaults_(defaults),
         limits_(limits),
         dialect_(make_dialect(descriptor.dialect,
-                              environment.privilege == "root" ? "trusted.overlay." : "user.overlay.")) {}
+                              environment.privilege == "root" ? "trusted.overlay." : "user.overlay.")) {
+    if (descriptor_.kernel_options && environment.privilege != "root") defaults_.emplace("userxattr", "");
+  }
 
   std::optional<std::string> missing(const Environment& environment) const override;
   std::optional<std::string> cannot(const Case& c) const override;
@@ -90,7 +92,7 @@ std::optional<std::string> FuseAdapter::cannot_do(const std::vector<Step>& steps
 std::optional<std::string> FuseAdapter::cannot(const Case& c) const {
   if (!c.upper && descriptor_.mount_read_only.empty())
     return descriptor_.name + " has no mounts without an upper layer";
-  if (!c.data.empty()) return descriptor_.name + " has no data-only layers";
+  if (!c.data.empty() && !descriptor_.kernel_options) return descriptor_.name + " has no data-only layers";
   if (descriptor_.max_lowers && c.lowers.size() > *descriptor_.max_lowers)
     return fmt::format("{} has at most {} lower layers", descriptor_.name, *descriptor_.max_lowers);
   if (auto why = cannot_take(c.mount)) return why;

@@ -1,0 +1,90 @@
+// The daemon as a program: started as people start it, used, and stopped.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace userlay {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DaemonProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "mounts as root";
+    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse";
+    std::string pattern = testing::TempDir() + "/userlay-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    base_ = pattern;
+    for (const char* name : {"lower", "upper", "work", "merged"}) fs::create_directory(base_ / name);
+    write("lower/f", "hello");
+  }
+
+  void TearDown() override {
+    if (base_.empty()) return;
+    (void)shell("umount -l '" + (base_ / "merged").string() + "' 2>/dev/null");
+    fs::remove_all(base_);
+  }
+
+  // The exit status of a shell command.
+  static int shell(const std::string& command) {
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  }
+
+  int start(const std::string& more_options = "") {
+    const std::string base = base_.string();
+    return shell(std::string(USERLAY_PROGRAM) + " -o lowerdir=" + base + "/lower,upperdir=" + base +
+                 "/upper,workdir=" + base + "/work" + more_options + " " + base + "/merged 2>" + base +
+                 "/said");
+  }
+
+  void write(const std::string& name, const std::string& text) { std::ofstream(base_ / name) << text; }
+  std::string read(const std::string& name) {
+    std::ifstream file(base_ / name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  fs::path base_;
+};
+
+TEST_F(DaemonProgram, MountsServesAndUnmounts) {
+  ASSERT_EQ(start(), 0) << read("said");
+  EXPECT_EQ(read("merged/f"), "hello");
+  write("merged/f", "changed");
+  EXPECT_EQ(read("upper/f"), "changed");
+  EXPECT_EQ(read("lower/f"), "hello");
+  fs::remove(base_ / "merged/f");
+  EXPECT_FALSE(fs::exists(base_ / "merged/f"));
+  struct stat whiteout {};
+  ASSERT_EQ(lstat((base_ / "upper/f").c_str(), &whiteout), 0);
+  EXPECT_TRUE(S_ISCHR(whiteout.st_mode));
+  EXPECT_EQ(shell("umount '" + (base_ / "merged").string() + "'"), 0);
+  EXPECT_TRUE(fs::is_empty(base_ / "merged"));
+}
+
+TEST_F(DaemonProgram, RefusesWhatItCannotDoAndSaysWhy) {
+  EXPECT_NE(start(",nonsense=1"), 0);
+  EXPECT_NE(read("said").find("nonsense"), std::string::npos) << read("said");
+  EXPECT_NE(start(",metacopy=on,redirect_dir=off"), 0) << "options that exclude each other";
+  EXPECT_TRUE(fs::is_empty(base_ / "merged")) << "nothing was mounted";
+}
+
+TEST_F(DaemonProgram, ManyWritersAtATimeLoseNothing) {
+  ASSERT_EQ(start(), 0) << read("said");
+  const std::string merged = (base_ / "merged").string();
+  EXPECT_EQ(shell("cd '" + merged +
+                  "' && for i in 1 2 3 4; do (for j in $(seq 50); do echo $i >> log; echo x > d$i-$j; done) "
+                  "& done; wait; "
+                  "test $(wc -l < log) = 200 && test $(ls | wc -l) = 202"),
+            0);
+}
+
+}  // namespace
+}  // namespace userlay

@@ -1,0 +1,114 @@
+// userlay: Linux overlayfs as a FUSE file system.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "adapters/userspace/daemon/command_line.h"
+#include "adapters/userspace/daemon/operations.h"
+#include "adapters/userspace/userlay/userlay.h"
+
+namespace userlay {
+namespace {
+
+constexpr const char* kHelp =
+    R"(Usage: userlay [-f] [-d] -o lowerdir=DIR[:DIR...][,upperdir=DIR,workdir=DIR][,OPTION...] MOUNTPOINT
+
+Mounts the merged view of directories, as mount -t overlay does, in user space.
+
+  -o OPTIONS   overlayfs's own, by the kernel's names: lowerdir (topmost first, "::" before data-only
+               layers), upperdir, workdir, redirect_dir=on|follow|nofollow|off, metacopy=on|off,
+               index=on|off, xino=on|off|auto, volatile, userxattr, uuid=...; and FUSE's: allow_other,
+               ro, nosuid, nodev, ...
+  -f           stay in the foreground
+  -d           the same, and tell every request
+  -h, --help   this text
+  -V, --version
+
+Unmount with umount(8), or fusermount3 -u as an ordinary user. See userlay(8).
+)";
+
+int complain(const std::string& message) {
+  std::fprintf(stderr, "userlay: %s\n", message.c_str());
+  return 1;
+}
+
+// Every open file of the mount is one here.
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) std::perror("userlay: limit of open files");
+}
+
+struct SessionDeleter {
+  void operator()(fuse_session* session) const { fuse_session_destroy(session); }
+};
+
+// What libfuse is to be told: the user's options and those without which the mount would not be an overlay.
+std::vector<std::string> session_arguments(const CommandLine& line, bool read_only) {
+  std::vector<std::string> all = {"userlay", "-o", "default_permissions,fsname=userlay,subtype=userlay"};
+  // Only root may let other users in without being asked (see /etc/fuse.conf).
+  if (geteuid() == 0) all.insert(all.end(), {"-o", "allow_other,suid,dev"});
+  if (read_only) all.insert(all.end(), {"-o", "ro"});
+  for (const auto& option : line.fuse_options) all.insert(all.end(), {"-o", option});
+  if (line.debug) all.emplace_back("-d");
+  return all;
+}
+
+int serve(fuse_session* session, const CommandLine& line) {
+  if (fuse_set_signal_handlers(session) != 0) return complain("cannot set signal handlers");
+  if (fuse_session_mount(session, line.mount_point.c_str()) != 0)
+    return complain("cannot mount on " + line.mount_point);
+  int status = 1;
+  if (fuse_daemonize(line.foreground ? 1 : 0) == 0) {
+    std::unique_ptr<fuse_loop_config, void (*)(fuse_loop_config*)> config(fuse_loop_cfg_create(),
+                                                                          fuse_loop_cfg_destroy);
+    fuse_loop_cfg_set_clone_fd(config.get(), 1);
+    status = fuse_session_loop_mt(session, config.get()) < 0 ? 1 : 0;
+  }
+  fuse_session_unmount(session);
+  fuse_remove_signal_handlers(session);
+  return status;
+}
+
+int run(int argc, char** argv) {
+  const auto line = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
+  if (!line) return complain(line.error());
+  if (line->help) return std::fputs(kHelp, stdout) < 0;
+  if (line->version) {
+    return std::printf("userlay %s\nlibfuse %s\nFUSE passthrough: not built in\n", USERLAY_VERSION,
+                       fuse_pkgversion()) < 0;
+  }
+
+  const auto spec = parse_options(line->overlay_options);
+  if (!spec) return complain("bad option in " + line->overlay_options + ": " + std::strerror(spec.error()));
+  raise_file_limit();
+  (void)umask(0);
+  auto overlay = Overlay::mount(*spec);
+  if (!overlay)
+    return complain("cannot use these layers (" + line->overlay_options +
+                    "): " + std::strerror(overlay.error()));
+
+  const auto arguments = session_arguments(*line, (*overlay)->read_only());
+  fuse_args args = FUSE_ARGS_INIT(0, nullptr);
+  for (const auto& argument : arguments)
+    if (fuse_opt_add_arg(&args, argument.c_str()) != 0) return complain("out of memory");
+  std::unique_ptr<fuse_session, SessionDeleter> session(
+      fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), overlay->get()));
+  fuse_opt_free_args(&args);
+  if (!session) return 1;  // libfuse has said why
+  return serve(session.get(), *line);
+}
+
+}  // namespace
+}  // namespace userlay
+
+int main(int argc, char** argv) {
+  return userlay::run(argc, argv);
+}

@@ -1,0 +1,432 @@
+#include "adapters/userspace/daemon/operations.h"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "adapters/userspace/userlay/userlay.h"
+
+namespace userlay {
+namespace {
+
+// Nobody else changes the layers, so that the kernel may keep what it was told until it changes it itself.
+constexpr double kForEver = 365.0 * 86400;
+
+Overlay& overlay_of(fuse_req_t req) {
+  return *static_cast<Overlay*>(fuse_req_userdata(req));
+}
+
+// Only ids come with a request. Root's capabilities decide what the library may keep (set-id bits); whether
+// the operation is allowed at all was checked by the kernel (default_permissions).
+Caller caller_of(fuse_req_t req) {
+  const fuse_ctx* context = fuse_req_ctx(req);
+  Caller caller = context->uid == 0 ? Caller::superuser() : Caller{};
+  caller.uid = context->uid;
+  caller.gid = context->gid;
+  caller.umask = context->umask;
+  return caller;
+}
+
+File& file_of(const fuse_file_info* info) {
+  return *reinterpret_cast<File*>(info->fh);
+}
+Directory& directory_of(const fuse_file_info* info) {
+  return *reinterpret_cast<Directory*>(info->fh);
+}
+
+// An answer that did not reach the kernel belongs to a request that was interrupted; nobody waits for it.
+void answer_error(fuse_req_t req, int error) {
+  (void)fuse_reply_err(req, error);
+}
+
+void answer(fuse_req_t req, const Result<void>& result) {
+  answer_error(req, result ? 0 : result.error());
+}
+
+fuse_entry_param parameters(const Entry& entry) {
+  fuse_entry_param parameters{};
+  parameters.ino = entry.node;
+  parameters.attr = entry.attr;
+  parameters.attr_timeout = parameters.entry_timeout = kForEver;
+  return parameters;
+}
+
+// Gives the entry to the kernel, which owes the forget from then on.
+void answer(fuse_req_t req, const Result<Entry>& entry) {
+  if (!entry) return answer_error(req, entry.error());
+  const fuse_entry_param told = parameters(*entry);
+  if (fuse_reply_entry(req, &told) != 0) overlay_of(req).forget(entry->node, 1);
+}
+
+void answer(fuse_req_t req, const Result<struct stat>& attributes) {
+  if (!attributes) return answer_error(req, attributes.error());
+  (void)fuse_reply_attr(req, &*attributes, kForEver);
+}
+
+void init(void*, fuse_conn_info* connection) {
+  const unsigned wanted = FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK | FUSE_CAP_ATOMIC_O_TRUNC |
+                          FUSE_CAP_IOCTL_DIR | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_READDIRPLUS |
+                          FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_DIO |
+                          FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_HANDLE_KILLPRIV;
+  connection->want |= connection->capable & wanted;
+  connection->max_write = 1 << 20;
+}
+
+void lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  const auto entry = overlay_of(req).lookup(parent, name);
+  if (entry || entry.error() != ENOENT) return answer(req, entry);
+  // A name that is not there is remembered too.
+  fuse_entry_param nothing{};
+  nothing.entry_timeout = kForEver;
+  (void)fuse_reply_entry(req, &nothing);
+}
+
+void forget(fuse_req_t req, fuse_ino_t node, uint64_t count) {
+  overlay_of(req).forget(node, count);
+  fuse_reply_none(req);
+}
+
+void forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
+  for (size_t i = 0; i < count; ++i) overlay_of(req).forget(forgets[i].ino, forgets[i].nlookup);
+  fuse_reply_none(req);
+}
+
+void getattr(fuse_req_t req, fuse_ino_t node, fuse_file_info*) {
+  answer(req, overlay_of(req).getattr(node));
+}
+
+timespec wanted_time(const timespec& time, bool now) {
+  return now ? timespec{0, UTIME_NOW} : time;
+}
+
+void setattr(fuse_req_t req, fuse_ino_t node, struct stat* attributes, int to_set, fuse_file_info* info) {
+  Overlay& overlay = overlay_of(req);
+  const Caller caller = caller_of(req);
+  SetAttr change;
+  if (to_set & FUSE_SET_ATTR_MODE) change.mode = attributes->st_mode & 07777;
+  if (to_set & FUSE_SET_ATTR_UID) change.uid = attributes->st_uid;
+  if (to_set & FUSE_SET_ATTR_GID) change.gid = attributes->st_gid;
+  if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))
+    change.atime = wanted_time(attributes->st_atim, to_set & FUSE_SET_ATTR_ATIME_NOW);
+  if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
+    change.mtime = wanted_time(attributes->st_mtim, to_set & FUSE_SET_ATTR_MTIME_NOW);
+  if (to_set & FUSE_SET_ATTR_SIZE) {
+    if (!info) {
+      change.size = attributes->st_size;
+    } else if (auto truncated = file_of(info).truncate(caller, attributes->st_size); !truncated) {
+      return answer_error(req, truncated.error());
+    }
+  }
+  answer(req, overlay.setattr(caller, node, change));
+}
+
+void readlink(fuse_req_t req, fuse_ino_t node) {
+  const auto target = overlay_of(req).readlink(node);
+  if (!target) return answer_error(req, target.error());
+  (void)fuse_reply_readlink(req, target->c_str());
+}
+
+void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
+  answer(req, overlay_of(req).mknod(caller_of(req), parent, name, mode, device));
+}
+
+void mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
+  answer(req, overlay_of(req).mkdir(caller_of(req), parent, name, mode));
+}
+
+void symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
+  answer(req, overlay_of(req).symlink(caller_of(req), parent, name, target));
+}
+
+void link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char* name) {
+  answer(req, overlay_of(req).link(node, parent, name));
+}
+
+void unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  answer(req, overlay_of(req).unlink(parent, name));
+}
+
+void rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  answer(req, overlay_of(req).rmdir(parent, name));
+}
+
+void rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
+            unsigned flags) {
+  answer(req, overlay_of(req).rename(parent, name, new_parent, new_name, flags));
+}
+
+// The handle is the kernel's until release(). The page cache stays valid: it is only ever changed through
+// this mount.
+void give(fuse_file_info* info, std::unique_ptr<File> file) {
+  info->fh = reinterpret_cast<uint64_t>(file.release());
+  info->keep_cache = 1;
+}
+
+void open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
+  auto file = overlay_of(req).open(caller_of(req), node, info->flags & ~(O_CREAT | O_EXCL));
+  if (!file) return answer_error(req, file.error());
+  give(info, std::move(*file));
+  // Refused only if the open(2) was interrupted: then no release() will come.
+  if (fuse_reply_open(req, info) != 0) delete &file_of(info);
+}
+
+void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
+  auto opened = overlay_of(req).create(caller_of(req), parent, name, info->flags, mode);
+  if (!opened) return answer_error(req, opened.error());
+  const fuse_entry_param told = parameters(opened->entry);
+  give(info, std::move(opened->file));
+  if (fuse_reply_create(req, &told, info) == 0) return;
+  delete &file_of(info);
+  overlay_of(req).forget(told.ino, 1);
+}
+
+void read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+  const auto fd = file_of(info).real_fd();
+  if (!fd) return answer_error(req, fd.error());
+  // The data goes from the layer's page cache to the caller without passing through this process.
+  fuse_bufvec data = FUSE_BUFVEC_INIT(size);
+  data.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
+  data.buf[0].fd = *fd;
+  data.buf[0].pos = offset;
+  (void)fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
+}
+
+void write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
+  const auto written = file_of(info).pwrite(caller_of(req), std::as_bytes(std::span(data, size)), offset);
+  if (!written) return answer_error(req, written.error());
+  (void)fuse_reply_write(req, *written);
+}
+
+void flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
+  answer(req, file_of(info).flush());
+}
+
+void release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
+  delete &file_of(info);
+  answer_error(req, 0);
+}
+
+void fsync(fuse_req_t req, fuse_ino_t, int datasync, fuse_file_info* info) {
+  answer(req, file_of(info).fsync(datasync != 0));
+}
+
+void fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t length, fuse_file_info* info) {
+  answer(req, file_of(info).fallocate(caller_of(req), mode, offset, length));
+}
+
+void lseek(fuse_req_t req, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
+  const auto found = file_of(info).lseek(offset, whence);
+  if (!found) return answer_error(req, found.error());
+  (void)fuse_reply_lseek(req, *found);
+}
+
+void copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* source, fuse_ino_t, off_t to,
+                     fuse_file_info* target, size_t length, int) {
+  const auto copied = file_of(target).copy_range_from(caller_of(req), file_of(source), from, to, length);
+  if (!copied) return answer_error(req, copied.error());
+  (void)fuse_reply_write(req, *copied);
+}
+
+void opendir(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
+  auto directory = overlay_of(req).opendir(node);
+  if (!directory) return answer_error(req, directory.error());
+  info->fh = reinterpret_cast<uint64_t>(directory->release());
+  if (fuse_reply_open(req, info) != 0) delete &directory_of(info);
+}
+
+void releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
+  delete &directory_of(info);
+  answer_error(req, 0);
+}
+
+void fsyncdir(fuse_req_t req, fuse_ino_t, int datasync, fuse_file_info* info) {
+  answer(req, directory_of(info).fsync(datasync != 0));
+}
+
+// Fills one answer of readdir(2) as long as entries fit.
+class Listing {
+ public:
+  Listing(fuse_req_t req, size_t size) : req_(req), buffer_(size) {}
+
+  bool add(const DirEntry& entry) {
+    struct stat attributes {};
+    attributes.st_ino = entry.ino;
+    attributes.st_mode = static_cast<mode_t>(entry.type) << 12;
+    const std::string name(entry.name);
+    return take(fuse_add_direntry(req_, next(), left(), name.c_str(), &attributes, entry.next));
+  }
+
+  // With everything a lookup would tell, and counted as one.
+  bool add_with_attributes(Overlay& overlay, NodeId parent, const DirEntry& entry) {
+    const std::string name(entry.name);
+    fuse_entry_param told{};
+    told.attr.st_ino = entry.ino;
+    told.attr.st_mode = static_cast<mode_t>(entry.type) << 12;
+    const bool counted = name != "." && name != "..";
+    if (counted) {
+      // An entry that cannot be looked up is listed all the same, as without attributes.
+      if (const auto found = overlay.lookup(parent, name)) told = parameters(*found);
+    }
+    const bool fits = take(fuse_add_direntry_plus(req_, next(), left(), name.c_str(), &told, entry.next));
+    if (!fits && told.ino != 0) overlay.forget(told.ino, 1);
+    return fits;
+  }
+
+  void answer() { (void)fuse_reply_buf(req_, buffer_.data(), used_); }
+
+ private:
+  char* next() { return buffer_.data() + used_; }
+  size_t left() const { return buffer_.size() - used_; }
+  bool take(size_t needed) {
+    if (needed > left()) return false;
+    used_ += needed;
+    return true;
+  }
+
+  fuse_req_t req_;
+  std::vector<char> buffer_;
+  size_t used_ = 0;
+};
+
+void readdir(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+  Listing listing(req, size);
+  const auto listed =
+      directory_of(info).read(offset, [&](const DirEntry& entry) { return listing.add(entry); });
+  listed ? listing.answer() : answer_error(req, listed.error());
+}
+
+void readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset, fuse_file_info* info) {
+  Listing listing(req, size);
+  const auto listed = directory_of(info).read(offset, [&](const DirEntry& entry) {
+    return listing.add_with_attributes(overlay_of(req), node, entry);
+  });
+  listed ? listing.answer() : answer_error(req, listed.error());
+}
+
+void statfs(fuse_req_t req, fuse_ino_t) {
+  const auto info = overlay_of(req).statfs();
+  if (!info) return answer_error(req, info.error());
+  (void)fuse_reply_statfs(req, &*info);
+}
+
+// Answers a value as getxattr(2) and listxattr(2) want it: its size if none is given.
+void answer_sized(fuse_req_t req, const std::string& value, size_t size) {
+  if (size == 0)
+    (void)fuse_reply_xattr(req, value.size());
+  else if (value.size() > size)
+    answer_error(req, ERANGE);
+  else
+    (void)fuse_reply_buf(req, value.data(), value.size());
+}
+
+void setxattr(fuse_req_t req, fuse_ino_t node, const char* name, const char* value, size_t size, int flags) {
+  answer(req, overlay_of(req).setxattr(caller_of(req), node, name, {value, size}, flags));
+}
+
+void getxattr(fuse_req_t req, fuse_ino_t node, const char* name, size_t size) {
+  const auto value = overlay_of(req).getxattr(node, name);
+  value ? answer_sized(req, *value, size) : answer_error(req, value.error());
+}
+
+void listxattr(fuse_req_t req, fuse_ino_t node, size_t size) {
+  const auto names = overlay_of(req).listxattr(caller_of(req), node);
+  if (!names) return answer_error(req, names.error());
+  std::string list;
+  for (const auto& name : *names) list.append(name).push_back('\0');
+  answer_sized(req, list, size);
+}
+
+void removexattr(fuse_req_t req, fuse_ino_t node, const char* name) {
+  answer(req, overlay_of(req).removexattr(node, name));
+}
+
+// Inode flags in the other form in which the kernel asks for them.
+fsxattr extended_flags(unsigned flags) {
+  constexpr std::pair<unsigned, unsigned> kSame[] = {
+      {FS_IMMUTABLE_FL, FS_XFLAG_IMMUTABLE}, {FS_APPEND_FL, FS_XFLAG_APPEND},
+      {FS_SYNC_FL, FS_XFLAG_SYNC},           {FS_NOATIME_FL, FS_XFLAG_NOATIME},
+      {FS_NODUMP_FL, FS_XFLAG_NODUMP},       {FS_PROJINHERIT_FL, FS_XFLAG_PROJINHERIT}};
+  fsxattr attributes{};
+  for (const auto& [flag, extended] : kSame)
+    if (flags & flag) attributes.fsx_xflags |= extended;
+  return attributes;
+}
+
+// What lsattr(1) and chattr(1) do. Before it sets flags the kernel asks for the old ones in their extended
+// form.
+void ioctl(fuse_req_t req, fuse_ino_t node, unsigned command, void*, fuse_file_info*, unsigned flags,
+           const void* in, size_t in_size, size_t out_size) {
+  if (flags & FUSE_IOCTL_COMPAT) return answer_error(req, ENOSYS);
+  if (command == static_cast<unsigned>(FS_IOC_GETFLAGS) && out_size >= sizeof(unsigned)) {
+    const auto value = overlay_of(req).get_flags(node);
+    if (!value) return answer_error(req, value.error());
+    (void)fuse_reply_ioctl(req, 0, &*value, sizeof *value);
+    return;
+  }
+  if (command == static_cast<unsigned>(FS_IOC_FSGETXATTR) && out_size >= sizeof(fsxattr)) {
+    const auto value = overlay_of(req).get_flags(node);
+    if (!value) return answer_error(req, value.error());
+    const fsxattr attributes = extended_flags(*value);
+    (void)fuse_reply_ioctl(req, 0, &attributes, sizeof attributes);
+    return;
+  }
+  if (command == static_cast<unsigned>(FS_IOC_SETFLAGS) && in_size >= sizeof(unsigned)) {
+    unsigned value = 0;
+    std::memcpy(&value, in, sizeof value);
+    if (auto set = overlay_of(req).set_flags(node, value); !set) return answer_error(req, set.error());
+    (void)fuse_reply_ioctl(req, 0, nullptr, 0);
+    return;
+  }
+  answer_error(req, ENOTTY);
+}
+
+}  // namespace
+
+const fuse_lowlevel_ops& fuse_operations() {
+  static const fuse_lowlevel_ops operations = [] {
+    fuse_lowlevel_ops all{};
+    all.init = init;
+    all.lookup = lookup;
+    all.forget = forget;
+    all.forget_multi = forget_multi;
+    all.getattr = getattr;
+    all.setattr = setattr;
+    all.readlink = readlink;
+    all.mknod = mknod;
+    all.mkdir = mkdir;
+    all.symlink = symlink;
+    all.link = link;
+    all.unlink = unlink;
+    all.rmdir = rmdir;
+    all.rename = rename;
+    all.open = open;
+    all.create = create;
+    all.read = read;
+    all.write = write;
+    all.flush = flush;
+    all.release = release;
+    all.fsync = fsync;
+    all.fallocate = fallocate;
+    all.lseek = lseek;
+    all.copy_file_range = copy_file_range;
+    all.opendir = opendir;
+    all.readdir = readdir;
+    all.readdirplus = readdirplus;
+    all.releasedir = releasedir;
+    all.fsyncdir = fsyncdir;
+    all.statfs = statfs;
+    all.setxattr = setxattr;
+    all.getxattr = getxattr;
+    all.listxattr = listxattr;
+    all.removexattr = removexattr;
+    all.ioctl = ioctl;
+    return all;
+  }();
+  return operations;
+}
+
+}  // namespace userlay
