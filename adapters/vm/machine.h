@@ -1,0 +1,42 @@
+// Machine: what a virtual machine of one kernel is made of, and the command line of QEMU that boots it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/vm/memory_file.h"
+
+namespace ovlcheck {
+
+struct Machine {
+  std::string kernel;   // path of its image
+  std::string release;  // what that image says `uname -r` will be
+  std::shared_ptr<const MemoryFile> initramfs;
+  unsigned memory = 512;  // MiB
+};
+
+// Where the modules of a kernel usually are: beside the image, in the tree the image was unpacked in, or
+// where the host keeps those it runs. "" if nowhere.
+std::string find_modules(const std::string& kernel, const std::string& release);
+
+// Reads the kernel and packs an initramfs of the static `program`, which becomes /ovlcheck and is run as
+// `/ovlcheck vm-init`, and the modules in `modules` ("" = none) that suites may need. Throws
+// std::runtime_error.
+Machine make_machine(const std::string& kernel, const std::string& modules, const std::string& program);
+
+// File systems that make_disk() can make here.
+std::vector<std::string> disk_file_systems();
+
+// A disk with an empty file system ("ext4", "xfs", "btrfs"), made by mkfs. Throws std::runtime_error.
+std::unique_ptr<MemoryFile> make_disk(const std::string& fs);
+
+// Program and arguments. The frames of the machine go over QEMU's standard input and output, what the kernel
+// logs to `console`. QEMU dies with the thread that starts it. `disk` may be null.
+std::vector<std::string> qemu_command(const Machine& machine, const MemoryFile& console,
+                                      const MemoryFile* disk);
+
+// The name of the port in /sys/class/virtio-ports.
+constexpr const char* kPortName = "ovlcheck";
+
+}  // namespace ovlcheck

@@ -1,0 +1,26 @@
+// MemoryFile: a file without a name that other processes of this user can open; gone with its last user.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "harness/ops/fd.h"
+
+namespace ovlcheck {
+
+// Throws std::system_error.
+class MemoryFile {
+ public:
+  explicit MemoryFile(const char* purpose);
+
+  void append(std::string_view content);
+  void resize(size_t size);  // what is added reads as zeros and takes no memory
+  std::string read() const;
+  // Good while this object and process live.
+  std::string path() const;
+
+ private:
+  Fd fd_;
+};
+
+}  // namespace ovlcheck
