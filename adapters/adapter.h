@@ -17,6 +17,7 @@ struct Environment {
   std::string privilege;     // "root", "userns" or "none" (no namespaces: only in-process subjects)
   bool mapped_uids = false;  // more than one user id exists here
   bool dev_fuse = false;     // /dev/fuse can be opened
+  bool user_xattrs = true;   // the scratch file system keeps user.* attributes
   std::string kernel;        // uname -r
   std::string fs;            // scratch file system: "tmpfs", "ext4", ...
 };

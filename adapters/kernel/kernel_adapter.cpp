@@ -76,6 +76,13 @@ Options kernel_defaults() {
   return options;
 }
 
+bool has_overlayfs() {
+  std::ifstream known("/proc/filesystems");
+  for (std::string word; known >> word;)
+    if (word == "overlay") return true;
+  return false;
+}
+
 class KernelAdapter : public Adapter {
  public:
   KernelAdapter(const Environment& environment, Options defaults)
@@ -96,10 +103,15 @@ class KernelAdapter : public Adapter {
   std::optional<std::string> missing(const Environment& environment) const override {
     if (environment.privilege == "none")
       return "mounting needs real root or a user namespace, and neither is to be had here";
-    std::ifstream known("/proc/filesystems");
-    for (std::string word; known >> word;)
-      if (word == "overlay") return std::nullopt;
-    return "this kernel has no overlayfs (modprobe overlay)";
+    if (!has_overlayfs()) return "this kernel has no overlayfs (modprobe overlay)";
+    if (environment.privilege != "userns") return std::nullopt;
+    // 459c7c565ac3 ("ovl: unprivieged mounts"), seen on 5.10 and 6.1.
+    if (version_in_range(environment.kernel, "<5.11"))
+      return "user namespaces can mount overlayfs since Linux 5.11, this is " + environment.kernel;
+    if (!environment.user_xattrs)
+      return "marks in user namespaces are user.* attributes, which " + environment.fs + " of Linux " +
+             environment.kernel + " does not keep";
+    return std::nullopt;
   }
 
   std::optional<std::string> cannot(const Case&) const override { return std::nullopt; }

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   add_bench(app, status);
   add_doctor(app, status);
   add_worker(app, status);
+  add_vm(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,17 +1,13 @@
-#include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <cstdlib>
+#include <algorithm>
+#include <cstdio>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 #include "adapters/adapter.h"
 #include "harness/case/problem.h"
 #include "harness/cli/commands.h"
-#include "harness/report/markdown.h"
-#include "harness/report/terminal.h"
-#include "harness/run/suite.h"
+#include "harness/cli/execute.h"
 
 namespace ovlcheck {
 namespace {
@@ -30,30 +26,6 @@ struct RunOptions {
   std::string shard;  // "2/8"
   std::string baselines;
   bool no_baselines = false, strict = false, resume = false;
-};
-
-// One line that is written over and over, on a terminal only: logs stay clean.
-class ProgressLine {
- public:
-  explicit ProgressLine(size_t total) : total_(total), shown_(isatty(STDERR_FILENO)) {}
-  ~ProgressLine() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-  }
-
-  void count(const Outcome& outcome) {
-    ++done_;
-    if (outcome.verdict != Verdict::pass && outcome.verdict != Verdict::skip) ++deviating_;
-    const auto now = std::chrono::steady_clock::now();
-    if (!shown_ || (now - last_ < std::chrono::milliseconds(50) && done_ < total_)) return;
-    last_ = now;
-    fmt::print(stderr, "\r\033[K{}/{} done, {} deviating  {:.40}", done_, total_, deviating_,
-               outcome.subject + " " + outcome.case_name);
-  }
-
- private:
-  size_t total_, done_ = 0, deviating_ = 0;
-  bool shown_;
-  std::chrono::steady_clock::time_point last_{};
 };
 
 // Keeps every N-th case from the I-th on, for "I/N".
@@ -102,37 +74,7 @@ SuiteRequest request_from(const RunOptions& options) {
   return request;
 }
 
-int run(const RunOptions& options) {
-  SuiteRequest request = request_from(options);
-  const size_t total = request.pool.cases.size() * request.pool.subjects.size() * request.pool.repeat;
-  SuiteResult result;
-  {
-    ProgressLine progress(total);
-    request.on_outcome = [&](const Outcome& outcome) { progress.count(outcome); };
-    result = run_suite(request);
-  }
-  fmt::print("{}", terminal_report(result.run, style_of_stdout()));
-  fmt::print("{} of {} outcomes in {:.1f} s, stored in {}\n", result.run.outcomes.size(), total,
-             result.seconds, options.output);
-  if (!result.complete) {
-    fmt::print(stderr, "ovlcheck: interrupted; what was done is stored\n");
-    return kBroken;
-  }
-  return as_expected(result.run, options.strict) ? kAsExpected : kDeviations;
-}
-
 }  // namespace
-
-TerminalStyle style_of_stdout() {
-  TerminalStyle style;
-  const char* no_color = std::getenv("NO_COLOR");
-  const bool terminal = isatty(STDOUT_FILENO);
-  style.colours = terminal && (!no_color || !*no_color);
-  winsize size{};
-  if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-    style.columns = size.ws_col;
-  return style;
-}
 
 void add_run(CLI::App& app, int& status) {
   auto options = std::make_shared<RunOptions>();
@@ -181,7 +123,7 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--output", options->output, "Folder for events.jsonl and results.json")
       ->capture_default_str()
       ->type_name("DIR");
-  command->callback([options, &status] { status = run(*options); });
+  command->callback([options, &status] { status = execute(request_from(*options), options->strict); });
 }
 
 }  // namespace ovlcheck

@@ -13,7 +13,7 @@
 #include <memory>
 
 #include "harness/run/probe.h"
-#include "harness/run/worker_process.h"
+#include "harness/run/start_worker.h"
 
 namespace ovlcheck {
 namespace {
@@ -60,7 +60,7 @@ class Pool {
     std::deque<size_t> in_hand;
     bool greeted = false;
     bool told = false;  // its last answer was that it ends
-    std::unique_ptr<WorkerProcess> worker;
+    std::unique_ptr<WorkerChannel> worker;
     std::unique_ptr<asio::steady_timer> silence;
     std::list<Slot>::iterator self;
   };
@@ -92,15 +92,10 @@ class Pool {
     slot.queue = &queue;
     slot.silence = std::make_unique<asio::steady_timer>(context_);
     ++queue.workers;
-    WorkerOptions options;
-    options.subject = queue.subject.name;
-    options.mount_command = queue.subject.mount_command;
-    options.sandbox = request_.sandbox;
-    options.step_timeout = request_.step_timeout;
-    slot.worker = std::make_unique<WorkerProcess>(
-        context_, request_.program, options,
+    slot.worker = start_worker(
+        context_, request_, queue.subject,
         [this, &slot](const std::string& line) { guarded([&] { on_line(slot, line); }); },
-        [this, &slot] { guarded([&] { on_end(slot); }); });
+        [this, &slot](const std::string& why) { guarded([&] { on_end(slot, why); }); });
     expect_word(slot);
   }
 
@@ -155,7 +150,9 @@ class Pool {
     slot.in_hand.pop_front();
     std::optional<Observation> observation;
     if (word.contains("observation")) observation = observation_from_json(word["observation"]);
-    events_.on_outcome(outcome_from_json(word.at("outcome")), c, std::move(observation));
+    Outcome outcome = outcome_from_json(word.at("outcome"));
+    outcome.subject = slot.queue->subject.name;
+    events_.on_outcome(outcome, c, std::move(observation));
     slot.told = word.value("last", false);
     if (!slot.told) top_up(slot);
   }
@@ -198,12 +195,13 @@ class Pool {
     events_.on_outcome(outcome, case_of(number), std::nullopt);
   }
 
-  void on_end(Slot& slot) {
+  void on_end(Slot& slot, const std::string& why) {
     Queue& queue = *slot.queue;
     --queue.workers;
     if (!interrupted_) {
-      if (!slot.greeted && !queue.introduced) on_broken(slot, "the worker ended before it said a word");
-      if (!slot.in_hand.empty() && !slot.told) blame(slot);
+      if (!slot.greeted && !queue.introduced)
+        on_broken(slot, why.empty() ? "the worker ended before it said a word" : why);
+      if (!slot.in_hand.empty() && !slot.told) blame(slot, why);
       queue.waiting.insert(queue.waiting.begin(), slot.in_hand.begin(), slot.in_hand.end());
     }
     // Not within a handler of the worker itself.
@@ -214,12 +212,12 @@ class Pool {
   }
 
   // Answers may have died with the worker, so that of several requests any may be the one it died of: then
-  // they are run again one by one.
-  void blame(Slot& slot) {
-    slot.queue->careful = slot.in_hand.size() > 1;
+  // they are run again one by one. A channel that knows why it ended has lost no answers.
+  void blame(Slot& slot, const std::string& why) {
+    slot.queue->careful = why.empty() && slot.in_hand.size() > 1;
     if (slot.queue->careful) return;
     report(*slot.queue, slot.in_hand.front(), Verdict::crash,
-           "the worker ended without a word (killed, or out of memory)");
+           why.empty() ? "the worker ended without a word (killed, or out of memory)" : why);
     slot.in_hand.pop_front();
   }
 

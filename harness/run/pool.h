@@ -12,6 +12,7 @@
 #include "harness/ops/observation.h"
 #include "harness/results/results.h"
 #include "harness/run/sandbox.h"
+#include "harness/run/worker_channel.h"
 
 namespace ovlcheck {
 
@@ -19,6 +20,9 @@ namespace ovlcheck {
 struct SubjectRequest {
   std::string name;           // "kernel:index=on"
   std::string mount_command;  // for a subject without a descriptor; "" none
+  std::string inside;         // its name as its workers know it, where that is another; "" = `name`
+  std::optional<SandboxRequest> sandbox;  // instead of the one that all subjects share
+  OpenChannel open;                       // starts its workers elsewhere; empty = child processes
 };
 
 struct PoolRequest {

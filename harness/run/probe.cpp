@@ -2,7 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "harness/run/worker_process.h"
+#include "harness/run/start_worker.h"
 
 namespace ovlcheck {
 
@@ -23,20 +23,18 @@ std::vector<SubjectInfo> probe(const PoolRequest& request) {
     info.name = subject.name;
     info.missing = "its worker ended before it said a word";
     boost::asio::io_context context;
-    WorkerOptions options;
-    options.subject = subject.name;
-    options.mount_command = subject.mount_command;
-    options.sandbox = request.sandbox;
-    std::unique_ptr<WorkerProcess> worker;
-    worker = std::make_unique<WorkerProcess>(
-        context, request.program, options,
+    std::unique_ptr<WorkerChannel> worker;
+    worker = start_worker(
+        context, request, subject,
         [&](const std::string& line) {
           const Json word = Json::parse(line);
           if (word.contains("hello")) info = subject_from_hello(subject.name, word["hello"]);
           if (word.contains("broken")) info.missing = word["broken"].get<std::string>();
           worker->finish();
         },
-        [] {});
+        [&](const std::string& why) {
+          if (info.version.empty() && !why.empty()) info.missing = why;
+        });
     context.run();
     all.push_back(std::move(info));
   }

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "adapters/fuse/daemon.h"
 #include "harness/ops/fd.h"
 
 namespace ovlcheck {
@@ -21,6 +22,19 @@ bool needs_uids(const Case& c) {
   for (const auto& [name, actor] : c.actors)
     if (actor.uid != 0 || actor.gid != 0 || !actor.groups.empty()) return true;
   return false;
+}
+
+// The first program that a `run` step names and that is not to be found, or "".
+std::string missing_program(const Json& node) {
+  if (node.is_object() && node.contains("run") && node["run"].is_array() && !node["run"].empty() &&
+      node["run"][0].is_string()) {
+    const auto program = node["run"][0].get<std::string>();
+    if (program.find('/') == std::string::npos && find_program(program).empty()) return program;
+  }
+  if (node.is_structured())
+    for (const auto& inner : node)
+      if (auto program = missing_program(inner); !program.empty()) return program;
+  return "";
 }
 
 }  // namespace
@@ -46,6 +60,10 @@ std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapt
     if (need.starts_with("fs:") && need.substr(3) != environment.fs)
       return "needs a scratch directory on " + need.substr(3);
   }
+  if (!environment.user_xattrs && subject_kind == "kernel" &&
+      c.json.dump().find("\"user.") != std::string::npos)
+    return environment.fs + " of Linux " + environment.kernel + " keeps no user.* attributes";
+  if (auto program = missing_program(c.json); !program.empty()) return "there is no program " + program;
   return adapter.cannot(c);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -277,6 +278,9 @@ void Sandbox::open_scratch() {
   directory_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_ < 0) broken("open " + path_);
   environment_.fs = filesystem_name(directory_);
+  // tmpfs does since Linux 6.6.
+  environment_.user_xattrs = fsetxattr(directory_, "user.ovlcheck", "1", 1, 0) == 0 &&
+                             fremovexattr(directory_, "user.ovlcheck") == 0;
 }
 
 void Sandbox::renew() {

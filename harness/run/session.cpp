@@ -4,26 +4,26 @@
 #include <optional>
 
 #include "harness/run/probe.h"
-#include "harness/run/worker_process.h"
+#include "harness/run/start_worker.h"
 
 namespace ovlcheck {
 
 // One worker and the last thing it said.
 struct Session::Conversation {
   Conversation(const PoolRequest& request, const SubjectRequest& subject) {
-    WorkerOptions options;
-    options.subject = subject.name;
-    options.mount_command = subject.mount_command;
-    options.sandbox = request.sandbox;
-    options.step_timeout = request.step_timeout;
-    worker.emplace(
-        context, request.program, options, [this](const std::string& line) { word = Json::parse(line); },
-        [this] { ended = true; });
+    worker = start_worker(
+        context, request, subject, [this](const std::string& line) { word = Json::parse(line); },
+        [this](const std::string& why) {
+          ended = true;
+          farewell = why;
+        });
     listen();
     if (word.is_object() && word.contains("hello"))
       missing = subject_from_hello(subject.name, word["hello"]).missing;
     else
-      broken = word.is_object() ? word.value("broken", "") : "the worker ended before it said a word";
+      broken = word.is_object()   ? word.value("broken", "")
+               : farewell.empty() ? "the worker ended before it said a word"
+                                  : farewell;
   }
 
   // Until the worker has said something or is gone.
@@ -35,10 +35,11 @@ struct Session::Conversation {
   }
 
   boost::asio::io_context context;
-  std::optional<WorkerProcess> worker;
+  std::unique_ptr<WorkerChannel> worker;
   Json word;
   bool ended = false;
   std::string missing, broken;
+  std::string farewell;  // what is known about its end
 };
 
 Session::Session(const PoolRequest& request, SubjectRequest subject) : request_(request) {
@@ -67,7 +68,8 @@ Outcome Session::run(const Case& c) {
   }
   talk.ended = true;
   outcome.verdict = Verdict::crash;
-  outcome.reason = "the worker ended without a word (killed, or out of memory)";
+  outcome.reason =
+      talk.farewell.empty() ? "the worker ended without a word (killed, or out of memory)" : talk.farewell;
   return outcome;
 }
 

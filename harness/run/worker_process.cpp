@@ -21,7 +21,7 @@ namespace process = boost::process::v2;
 using boost::system::error_code;
 
 struct WorkerProcess::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& context, OnLine line, OnEnd end)
+  State(asio::io_context& context, WorkerChannel::OnLine line, WorkerChannel::OnEnd end)
       : to(context), from(context), buffer(64 << 20), on_line(std::move(line)), on_end(std::move(end)) {}
 
   void read() {
@@ -64,7 +64,7 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
       if (killed) child->terminate(ignored);
       child->wait(ignored);
     }
-    if (on_end) std::exchange(on_end, nullptr)();
+    if (on_end) std::exchange(on_end, nullptr)("");
   }
 
   asio::writable_pipe to;
@@ -72,14 +72,12 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
   asio::streambuf buffer;
   std::string outgoing, in_flight;  // whole lines
   bool finishing = false, killed = false;
-  OnLine on_line;
-  OnEnd on_end;
+  WorkerChannel::OnLine on_line;
+  WorkerChannel::OnEnd on_end;
   std::unique_ptr<process::process> child;
 };
 
-WorkerProcess::WorkerProcess(asio::io_context& context, const std::string& program,
-                             const WorkerOptions& options, OnLine on_line, OnEnd on_end)
-    : state_(std::make_shared<State>(context, std::move(on_line), std::move(on_end))) {
+std::vector<std::string> worker_arguments(const WorkerOptions& options) {
   const char* privilege = options.sandbox.privilege == Privilege::root             ? "root"
                           : options.sandbox.privilege == Privilege::user_namespace ? "userns"
                           : options.sandbox.privilege == Privilege::none           ? "none"
@@ -95,6 +93,12 @@ WorkerProcess::WorkerProcess(asio::io_context& context, const std::string& progr
     arguments.insert(arguments.end(), {"--scratch", options.sandbox.scratch});
   if (!options.mount_command.empty())
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
+  return arguments;
+}
+
+WorkerProcess::WorkerProcess(asio::io_context& context, const std::string& program,
+                             const std::vector<std::string>& arguments, OnLine on_line, OnEnd on_end)
+    : state_(std::make_shared<State>(context, std::move(on_line), std::move(on_end))) {
   error_code error;
   auto child = process::default_process_launcher()(context.get_executor(), error, program, arguments,
                                                    process::process_stdio{state_->to, state_->from, {}});

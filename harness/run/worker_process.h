@@ -1,34 +1,28 @@
-// WorkerProcess: the parent's side of one worker - starting it, talking to it, noticing its end.
+// WorkerProcess: a worker that is a child process, or any other program that speaks lines.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "harness/run/worker.h"
+#include "harness/run/worker_channel.h"
 
 namespace ovlcheck {
 
-class WorkerProcess {
+// The arguments of `ovlcheck` that make it a worker.
+std::vector<std::string> worker_arguments(const WorkerOptions& options);
+
+class WorkerProcess : public WorkerChannel {
  public:
-  // Called from the io_context: every line the worker writes (without the newline), and once, last of all,
-  // its end.
-  using OnLine = std::function<void(const std::string& line)>;
-  using OnEnd = std::function<void()>;
+  // Starts `program` (a path) with `arguments`. Throws std::runtime_error if that fails. The end never has a
+  // reason.
+  WorkerProcess(boost::asio::io_context& context, const std::string& program,
+                const std::vector<std::string>& arguments, OnLine on_line, OnEnd on_end);
+  ~WorkerProcess() override;
 
-  // Starts `program worker ...`. Throws std::runtime_error if that fails.
-  WorkerProcess(boost::asio::io_context& context, const std::string& program, const WorkerOptions& options,
-                OnLine on_line, OnEnd on_end);
-  // Kills it if it still runs.
-  ~WorkerProcess();
-
-  // Queues a line (without newline). Lines to a worker that has ended are dropped.
-  void send(const std::string& line);
-  // No more lines: the worker ends when it has answered them all.
-  void finish();
-  // At once, with everything in its namespaces.
-  void kill();
+  void send(const std::string& line) override;
+  void finish() override;
+  void kill() override;
 
  private:
   struct State;

@@ -1,0 +1,113 @@
+#include "harness/run/vm_worker.h"
+
+#include "adapters/vm/frame.h"
+#include "adapters/vm/splat.h"
+#include "harness/judge/outcome.h"
+#include "harness/run/worker_process.h"
+
+namespace ovlcheck {
+namespace {
+
+// The last lines of a console, for a machine that ended without saying why.
+std::string tail(const std::string& log, size_t lines) {
+  size_t at = log.size();
+  for (size_t n = 0; n <= lines && at != 0 && at != std::string::npos; ++n) at = log.rfind('\n', at - 1);
+  return at == std::string::npos || at == 0 ? log : log.substr(at + 1);
+}
+
+class VmWorker : public WorkerChannel {
+ public:
+  VmWorker(boost::asio::io_context& context, const Machine& machine, const std::string& fs,
+           const WorkerOptions& options, OnLine on_line, OnEnd on_end)
+      : release_(machine.release),
+        on_line_(std::move(on_line)),
+        on_end_(std::move(on_end)),
+        console_("console"),
+        disk_(fs.empty() || fs == "tmpfs" ? nullptr : make_disk(fs)) {
+    auto command = qemu_command(machine, console_, disk_.get());
+    const std::string program = command.front();
+    command.erase(command.begin());
+    qemu_ = std::make_unique<WorkerProcess>(
+        context, program, command, [this](const std::string& line) { on_frame(line); },
+        [this](const std::string&) { ended(); });
+    WorkerOptions inside = options;
+    inside.sandbox.scratch = disk_ ? "/disk" : "";
+    put(FrameKind::start, Json{{"arguments", worker_arguments(inside)}, {"fs", disk_ ? fs : ""}}.dump());
+  }
+
+  void send(const std::string& line) override { put(FrameKind::line, line); }
+  void finish() override { put(FrameKind::end, ""); }
+  void kill() override { qemu_->kill(); }
+
+ private:
+  void put(FrameKind kind, const std::string& payload) {
+    std::string line = to_line(kind, payload);
+    line.pop_back();
+    qemu_->send(line);
+  }
+
+  void on_frame(const std::string& line) {
+    const auto frame = frame_from_line(line);
+    if (!frame) return give_up("a damaged line came out of the virtual machine");
+    switch (frame->kind) {
+      case FrameKind::line:
+        return on_line_(as_crash_if_splat(frame->payload));
+      case FrameKind::splat:
+        splat_ = Json::parse(frame->payload).get<std::string>();
+        return;
+      case FrameKind::broken:
+        return give_up(frame->payload);
+      default:
+        return give_up("the virtual machine speaks out of turn");
+    }
+  }
+
+  std::string as_crash_if_splat(const std::string& line) {
+    if (greeted_ && splat_.empty()) return line;
+    Json word = Json::parse(line);
+    if (!std::exchange(greeted_, true) && word.contains("hello") &&
+        word["hello"].value("kernel", "") != release_)
+      return Json{
+          {"broken", "the image says " + release_ + " but " + word["hello"].value("kernel", "") + " runs"}}
+          .dump();
+    if (splat_.empty() || !word.contains("outcome")) return line;
+    Outcome outcome = outcome_from_json(word["outcome"]);
+    outcome.verdict = Verdict::crash;
+    outcome.reason = "the kernel logged: " + std::exchange(splat_, "");
+    word["outcome"] = json_from_outcome(outcome);
+    return word.dump();
+  }
+
+  void give_up(const std::string& why) {
+    why_ = why;
+    qemu_->kill();
+  }
+
+  void ended() {
+    if (const auto splat = find_splat(console_.read()))
+      why_ = "the kernel logged: " + *splat;
+    else if (why_.empty())
+      why_ = "the virtual machine ended; the last it logged: " + tail(console_.read(), 5);
+    on_end_(why_);
+  }
+
+  std::string release_;
+  OnLine on_line_;
+  OnEnd on_end_;
+  MemoryFile console_;
+  std::unique_ptr<MemoryFile> disk_;
+  std::unique_ptr<WorkerProcess> qemu_;
+  bool greeted_ = false;
+  std::string splat_;  // of the case whose answer comes next
+  std::string why_;    // why it ends
+};
+
+}  // namespace
+
+std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context, const Machine& machine,
+                                               const std::string& fs, const WorkerOptions& options,
+                                               WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
+  return std::make_unique<VmWorker>(context, machine, fs, options, std::move(on_line), std::move(on_end));
+}
+
+}  // namespace ovlcheck
