@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   add_doctor(app, status);
   add_worker(app, status);
   add_vm(app, status);
+  add_timeline(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
