@@ -123,8 +123,15 @@ Daemon::Daemon(int pid, Fd pidfd, Fd output, std::string token)
     : pid_(pid), pidfd_(std::move(pidfd)), output_(std::move(output)), token_(std::move(token)) {}
 
 Daemon::~Daemon() {
+  if (has_ended() && wait(std::chrono::milliseconds(0))) return;
   kill();
-  (void)wait(kDeathLimit);
+  (void)ends_within(kDeathLimit);
+  // It may have been about to leave a process in the background.
+  while (const int pid = find_process(token_, pid_)) {
+    const Fd other = open_pidfd(pid);
+    (void)::syscall(SYS_pidfd_send_signal, other.get(), SIGKILL, nullptr, 0);
+    if (!other || !readable(other.get(), kDeathLimit)) break;
+  }
 }
 
 void Daemon::kill() {

@@ -24,17 +24,23 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Every placeholder must be one of `known`, and all of `wanted` must be there.
-void check_placeholders(const std::vector<std::string>& argv, const std::string& pointer,
-                        const std::vector<std::string>& known, const std::vector<std::string>& wanted,
-                        Problems& problems) {
+// Every placeholder of `text` must be one of `known`; returns them.
+std::vector<std::string> check_text(const std::string& text, const std::string& pointer,
+                                    const std::vector<std::string>& known, Problems& problems) {
+  std::vector<std::string> found = placeholders(text);
+  for (const std::string& name : found)
+    if (!contains(known, name)) add(problems, pointer, "unknown placeholder {" + name + "}");
+  return found;
+}
+
+// The same for all arguments; those in `wanted` must be there.
+void check_command(const std::vector<std::string>& argv, const std::string& pointer,
+                   const std::vector<std::string>& known, const std::vector<std::string>& wanted,
+                   Problems& problems) {
   std::vector<std::string> found;
   for (size_t i = 0; i < argv.size(); ++i)
-    for (const std::string& name : placeholders(argv[i])) {
-      found.push_back(name);
-      if (!contains(known, name))
-        add(problems, pointer + "/" + std::to_string(i), "unknown placeholder {" + name + "}");
-    }
+    for (std::string& name : check_text(argv[i], pointer + "/" + std::to_string(i), known, problems))
+      found.push_back(std::move(name));
   for (const std::string& name : wanted)
     if (!contains(found, name)) add(problems, pointer, "the command needs the placeholder {" + name + "}");
 }
@@ -51,13 +57,13 @@ void check_option(const std::string& name, const Descriptor::Option& option, boo
 
 // What the schema cannot say.
 void check_meaning(const Descriptor& d, Problems& problems) {
-  check_placeholders(d.mount, "/mount", {"lower", "upper", "work", "mount", "options"},
-                     {"lower", "upper", "mount"}, problems);
+  check_command(d.mount, "/mount", {"lower", "upper", "work", "mount", "options"},
+                {"lower", "upper", "mount"}, problems);
   if (!d.mount_read_only.empty())
-    check_placeholders(d.mount_read_only, "/mount_read_only", {"lower", "mount", "options"},
-                       {"lower", "mount"}, problems);
-  check_placeholders({d.lower}, "/lower", {"path"}, {}, problems);
-  check_placeholders(d.unmount, "/unmount", {"mount"}, {}, problems);
+    check_command(d.mount_read_only, "/mount_read_only", {"lower", "mount", "options"}, {"lower", "mount"},
+                  problems);
+  (void)check_text(d.lower, "/lower", {"path"}, problems);
+  check_command(d.unmount, "/unmount", {"mount"}, {}, problems);
 
   const auto has_options = [](const std::vector<std::string>& argv) {
     return std::any_of(argv.begin(), argv.end(), [](const std::string& argument) {
