@@ -32,10 +32,14 @@ void MemoryFile::resize(size_t size) {
   if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) fail("resize");
 }
 
-std::string MemoryFile::read() const {
+size_t MemoryFile::size() const {
   struct stat info;
   if (fstat(fd_.get(), &info) != 0) fail("stat");
-  std::string content(static_cast<size_t>(info.st_size), '\0');
+  return static_cast<size_t>(info.st_size);
+}
+
+std::string MemoryFile::read() const {
+  std::string content(size(), '\0');
   size_t done = 0;
   while (done < content.size()) {
     const ssize_t n =

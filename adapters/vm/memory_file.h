@@ -15,6 +15,7 @@ class MemoryFile {
 
   void append(std::string_view content);
   void resize(size_t size);  // what is added reads as zeros and takes no memory
+  size_t size() const;
   std::string read() const;
   // Good while this object and process live.
   std::string path() const;

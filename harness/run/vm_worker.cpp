@@ -51,6 +51,7 @@ class VmWorker : public WorkerChannel {
     if (!frame) return give_up("a damaged line came out of the virtual machine");
     switch (frame->kind) {
       case FrameKind::line:
+        told_until_ = console_.size();
         return on_line_(as_crash_if_splat(frame->payload));
       case FrameKind::splat:
         splat_ = Json::parse(frame->payload).get<std::string>();
@@ -84,7 +85,7 @@ class VmWorker : public WorkerChannel {
   }
 
   void ended() {
-    if (const auto splat = find_splat(console_.read()))
+    if (const auto splat = find_splat(console_.read().substr(told_until_)))
       why_ = "the kernel logged: " + *splat;
     else if (why_.empty())
       why_ = "the virtual machine ended; the last it logged: " + tail(console_.read(), 5);
@@ -99,7 +100,9 @@ class VmWorker : public WorkerChannel {
   std::unique_ptr<WorkerProcess> qemu_;
   bool greeted_ = false;
   std::string splat_;  // of the case whose answer comes next
-  std::string why_;    // why it ends
+  size_t told_until_ =
+      0;             // where the console was at the last answer: the rest is about the case that ran then
+  std::string why_;  // why it ends
 };
 
 }  // namespace
