@@ -212,6 +212,10 @@ TEST(Lint, FindsProblemsInAllFiles) {
   EXPECT_EQ(problems.size(), 5u);
 }
 
+TEST(Lint, HasNothingAgainstTheSuite) {
+  for (const Problem& problem : lint({OVLCHECK_SOURCE_DIR "/cases"})) ADD_FAILURE() << to_string(problem);
+}
+
 TEST(Lint, TellsWhereInATableAMistakeIs) {
   const TestFolder folder;
   folder.put("a.json",

@@ -46,7 +46,8 @@ struct Content {
   bool same_bytes(const Content& other) const;
 };
 
-// How a node of an expected tree is compared.
+// How a node of an expected tree is compared. `anything` with the type directory was written "d/": true and
+// asks for a directory, with any other type for no matter what.
 enum class Match { node, anything, absent };
 
 // What overlayfs writes on a node besides its content, in terms of meaning.
