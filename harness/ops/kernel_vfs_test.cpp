@@ -159,6 +159,16 @@ TEST_F(KernelVfsTest, GoHomeGivesBackRootRightsAndDirectory) {
   EXPECT_EQ(read_file(*vfs_, path("/d/f")), "hello");
 }
 
+TEST_F(KernelVfsTest, GoHomeGivesBackTheUmask) {
+  const mode_t own = ::umask(022);
+  ::umask(own);
+  ASSERT_TRUE(vfs_->umask(0077));
+  ASSERT_TRUE(vfs_->mkdir(path("/private"), 0777));
+  ASSERT_TRUE(go_home());
+  const mode_t left = ::umask(own);
+  EXPECT_EQ(left, own);
+}
+
 TEST_F(KernelVfsTest, NoOtherUserInASingleUserNamespace) {
   ASSERT_TRUE(go_home());
   in_child([this] {

@@ -21,6 +21,7 @@ constexpr uint64_t kUnknownId = 0;
 struct Home {
   Fd root, cwd;
   const Credentials* credentials = nullptr;
+  mode_t umask = 022;
   pid_t process = 0;  // that found it: a child may have moved elsewhere since
 };
 
@@ -36,6 +37,12 @@ struct ThreadState {
 };
 
 thread_local constinit ThreadState thread;
+
+void take_umask(mode_t umask) {
+  if (thread.umask == static_cast<int>(umask)) return;
+  ::umask(umask);
+  thread.umask = static_cast<int>(umask);
+}
 
 Sys<void> take_credentials(const Credentials* credentials) {
   if (thread.credentials == credentials) return {};
@@ -84,10 +91,7 @@ Sys<void> settle(const ThreadPlace& place) {
   }
   if (thread.credentials != place.credentials)
     if (auto ok = take_credentials(place.credentials); !ok) return ok;
-  if (thread.umask != static_cast<int>(place.umask)) {
-    ::umask(place.umask);
-    thread.umask = static_cast<int>(place.umask);
-  }
+  take_umask(place.umask);
   return {};
 }
 
@@ -100,11 +104,14 @@ Sys<const Credentials*> remember_home() {
   Fd cwd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || !cwd) return failed(errno);
   home().credentials = intern(std::move(*now));
+  home().umask = ::umask(022);  // the only way to read it
+  ::umask(home().umask);
   home().process = ::getpid();
   home().root = std::move(root);
   home().cwd = std::move(cwd);
   thread.root_id = thread.cwd_id = kHomeId;
   thread.credentials = home().credentials;
+  thread.umask = static_cast<int>(home().umask);
   return home().credentials;
 }
 
@@ -114,6 +121,7 @@ Sys<void> settle_home() {
     const auto ok = enter_directories(kHomeId, home().root.get(), kHomeId, home().cwd.get());
     if (!ok) return ok;
   }
+  take_umask(home().umask);  // else the next case's layers, or a daemon, would be made with a step's
   return take_credentials(home().credentials);
 }
 

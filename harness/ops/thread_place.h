@@ -30,11 +30,12 @@ uint64_t new_place_id();
 // Puts the thread there; must have been home once in this process (see remember_home).
 Sys<void> settle(const ThreadPlace& place);
 
-// Goes home if the thread has left it, else remembers the root and the credentials it has now as the
-// process's own: the process may have entered namespaces since. Not while other threads run operations.
+// Goes home if the thread has left it, else remembers the root, the credentials and the umask it has now
+// as the process's own: the process may have entered namespaces since. Not while other threads run
+// operations.
 Sys<const Credentials*> remember_home();
 
-// Back to the process's own root and credentials.
+// Back to the process's own root, credentials and umask.
 Sys<void> settle_home();
 
 // The thread's current directory is not what the last settle() made it.
