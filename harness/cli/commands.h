@@ -45,6 +45,8 @@ struct CaseSelection {
   void add_options(CLI::App& command);
   // Throws BadCase, also if a filter matches nothing.
   std::vector<Case> load() const;
+  // The clause index of these cases, "" if there is none.
+  std::string clauses() const;
 };
 
 }  // namespace ovlcheck

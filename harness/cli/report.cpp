@@ -1,27 +1,77 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
+#include <system_error>
 
 #include "harness/cli/commands.h"
+#include "harness/report/html.h"
+#include "harness/report/join.h"
+#include "harness/report/lists.h"
 #include "harness/report/markdown.h"
 #include "harness/report/terminal.h"
 
 namespace ovlcheck {
+namespace {
+
+using Format = std::string (*)(const LabelledRun&);
+
+// All formats a stored run can be told in.
+const std::map<std::string, Format>& formats() {
+  static const std::map<std::string, Format> all = {
+      {"terminal", [](const LabelledRun& run) { return terminal_report(run.run, style_of_stdout()); }},
+      {"table", [](const LabelledRun& run) { return terminal_table(run.run, style_of_stdout()); }},
+      {"markdown", [](const LabelledRun& run) { return markdown_report(run.run); }},
+      {"html", [](const LabelledRun& run) { return html_report(run.run, run.book); }},
+      {"junit", [](const LabelledRun& run) { return junit_report(run.run); }},
+      {"tap", [](const LabelledRun& run) { return tap_report(run.run); }},
+      {"csv", [](const LabelledRun& run) { return csv_report(run.run); }},
+  };
+  return all;
+}
+
+void write(const std::string& file, const std::string& text) {
+  if (file.empty()) {
+    fmt::print("{}", text);
+    return;
+  }
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out) throw std::system_error(errno, std::generic_category(), "cannot write " + file);
+}
+
+// What to call a run: the name of its folder.
+std::string label_of(const std::string& path) {
+  const std::filesystem::path given(path);
+  const auto folder =
+      std::filesystem::weakly_canonical(std::filesystem::is_directory(given) ? given : given.parent_path());
+  return folder.filename().string();
+}
+
+}  // namespace
 
 void add_report(CLI::App& app, int& status) {
-  auto folder = std::make_shared<std::string>();
+  auto runs = std::make_shared<std::vector<std::string>>();
   auto format = std::make_shared<std::string>("terminal");
-  auto* command = app.add_subcommand("report", "Tell a stored run again");
-  command->add_option("run", *folder, "A run's folder or its results.json")->required()->type_name("RUN");
-  command->add_option("--format", *format, "terminal, table or markdown")
+  auto output = std::make_shared<std::string>();
+  std::vector<std::string> names;
+  for (const auto& [name, function] : formats()) names.push_back(name);
+  auto* command = app.add_subcommand("report", "Tell stored runs again; several become columns of one");
+  command->add_option("runs", *runs, "Folders of runs or their results.json")->required()->type_name("RUN");
+  command->add_option("--format", *format, fmt::format("{}", fmt::join(names, ", ")))
       ->capture_default_str()
-      ->check(CLI::IsMember({"terminal", "table", "markdown"}));
-  command->callback([folder, format, &status] {
-    const Run run = read_results(*folder);
-    const TerminalStyle style = style_of_stdout();
-    fmt::print("{}", *format == "markdown" ? markdown_report(run)
-                     : *format == "table"  ? terminal_table(run, style)
-                                           : terminal_report(run, style));
+      ->check(CLI::IsMember(names))
+      ->type_name("FORMAT");
+  command->add_option("--output", *output, "File to write instead of standard output")->type_name("FILE");
+  command->callback([runs, format, output, &status] {
+    std::vector<LabelledRun> all;
+    for (const auto& path : *runs) all.push_back({label_of(path), read_results(path), read_casebook(path)});
+    write(*output, formats().at(*format)(join_runs(std::move(all))));
     status = kAsExpected;
   });
 }

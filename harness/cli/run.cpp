@@ -44,6 +44,7 @@ SuiteRequest request_from(const RunOptions& options) {
   PoolRequest& pool = request.pool;
   pool.program = own_program();
   pool.cases = options.selection.load();
+  request.clauses = options.selection.clauses();
   request.suite = suite_info(pool.cases);
   if (!options.shard.empty()) keep_shard(pool.cases, options.shard);
   request.resume = options.resume;

@@ -48,4 +48,10 @@ std::vector<Case> CaseSelection::load() const {
   return cases;
 }
 
+std::string CaseSelection::clauses() const {
+  const std::filesystem::path folder = paths.empty() ? shipped_folder("cases") : paths.front();
+  const auto file = folder / "clauses.json";
+  return std::filesystem::exists(file) ? file.string() : "";
+}
+
 }  // namespace ovlcheck

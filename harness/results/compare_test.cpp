@@ -33,12 +33,13 @@ std::string changes(const Run& earlier, const Run& later) {
 }
 
 TEST(Comparing, TellsWhatChanged) {
-  const ovlcheck::Run earlier = run_of({outcome("a", "g/1", Verdict::pass), outcome("a", "g/2", Verdict::fail),
-                              outcome("a", "g/3", Verdict::fail), outcome("a", "g/4", Verdict::pass),
-                              outcome("a", "g/6", Verdict::skip)});
+  const ovlcheck::Run earlier =
+      run_of({outcome("a", "g/1", Verdict::pass), outcome("a", "g/2", Verdict::fail),
+              outcome("a", "g/3", Verdict::fail), outcome("a", "g/4", Verdict::pass),
+              outcome("a", "g/6", Verdict::skip)});
   const ovlcheck::Run later = run_of({outcome("a", "g/1", Verdict::fail), outcome("a", "g/2", Verdict::pass),
-                            outcome("a", "g/3", Verdict::crash), outcome("a", "g/5", Verdict::pass),
-                            outcome("a", "g/6", Verdict::skip)});
+                                      outcome("a", "g/3", Verdict::crash), outcome("a", "g/5", Verdict::pass),
+                                      outcome("a", "g/6", Verdict::skip)});
   EXPECT_EQ(changes(earlier, later), "regression g/1;fixed g/2;changed g/3;missing g/4;added g/5;");
   EXPECT_TRUE(has_regressions(compare_runs(earlier, later)));
   EXPECT_EQ(changes(later, later), "");
@@ -61,7 +62,7 @@ TEST(Merging, JoinsShardsInOrder) {
 
 TEST(Merging, RefusesWhatDoesNotFit) {
   const ovlcheck::Run one = run_of({outcome("a", "g/1", Verdict::pass)}),
-            two = run_of({outcome("a", "g/2", Verdict::pass)});
+                      two = run_of({outcome("a", "g/2", Verdict::pass)});
   EXPECT_THROW((void)merge_runs({one}), std::invalid_argument) << "not complete";
   EXPECT_THROW((void)merge_runs({one, two, one}), std::invalid_argument) << "not disjoint";
   ovlcheck::Run other = two;

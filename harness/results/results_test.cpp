@@ -59,8 +59,17 @@ Outcome failure() {
 }
 
 Outcome crash() {
-  return {"userlay",  "rename/a[x]", "", {}, Verdict::crash, "daemon died with SIGSEGV",
-          "/steps/1", "stat f",      {}, "", 2};
+  return {"userlay",
+          "rename/a[x]",
+          "",
+          {},
+          Verdict::crash,
+          "daemon died with SIGSEGV",
+          "/steps/1",
+          "stat f",
+          {},
+          "",
+          2};
 }
 
 Run sample() {

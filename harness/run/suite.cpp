@@ -7,6 +7,7 @@
 
 #include "harness/judge/judge.h"
 #include "harness/results/baseline.h"
+#include "harness/results/casebook.h"
 
 namespace ovlcheck {
 namespace {
@@ -112,6 +113,8 @@ SuiteResult run_suite(SuiteRequest request) {
   result.run.host = host_info();
   result.run.suite = request.suite.cases ? request.suite : suite_info(request.pool.cases);
   request.pool.observe = !request.against.empty();
+
+  write_casebook(request.folder / "cases.json", casebook_of(request.pool.cases, request.clauses));
 
   Baselines baselines(request.against.empty() ? request.baselines : "");
   auto emit = [&](Outcome outcome) {

@@ -13,8 +13,9 @@ namespace ovlcheck {
 struct SuiteRequest {
   PoolRequest pool;
   std::string against;              // subject to judge the others by, "" = by the cases' expectations
-  std::filesystem::path folder;     // where events.jsonl and results.json go; created
+  std::filesystem::path folder;     // where events.jsonl, results.json and cases.json go; created
   SuiteInfo suite;                  // of all cases, where pool.cases is only a shard of them
+  std::filesystem::path clauses;    // clause index file for reports, "" = none
   std::filesystem::path baselines;  // folder of baselines, "" = none
   bool resume = false;              // go on with the run that is in `folder`
   std::function<void(const Outcome&)> on_outcome;  // as it happens; may be empty
