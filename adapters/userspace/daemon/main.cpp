@@ -11,6 +11,7 @@
 
 #include "adapters/userspace/daemon/command_line.h"
 #include "adapters/userspace/daemon/operations.h"
+#include "adapters/userspace/daemon/tmpfile.h"
 #include "adapters/userspace/userlay/userlay.h"
 
 namespace userlay {
@@ -65,6 +66,10 @@ int serve(fuse_session* session, const CommandLine& line) {
   if (fuse_set_signal_handlers(session) != 0) return complain("cannot set signal handlers");
   if (fuse_session_mount(session, line.mount_point.c_str()) != 0)
     return complain("cannot mount on " + line.mount_point);
+  if (answer_tmpfile_requests(session) != 0) {
+    fuse_session_unmount(session);
+    return complain("cannot read requests");
+  }
   int status = 1;
   if (fuse_daemonize(line.foreground ? 1 : 0) == 0) {
     std::unique_ptr<fuse_loop_config, void (*)(fuse_loop_config*)> config(fuse_loop_cfg_create(),

@@ -13,22 +13,13 @@
 namespace userlay {
 namespace {
 
-// Nobody else changes the layers, so that the kernel may keep what it was told until it changes it itself.
-constexpr double kForEver = 365.0 * 86400;
-
 Overlay& overlay_of(fuse_req_t req) {
   return *static_cast<Overlay*>(fuse_req_userdata(req));
 }
 
-// Only ids come with a request. Root's capabilities decide what the library may keep (set-id bits); whether
-// the operation is allowed at all was checked by the kernel (default_permissions).
 Caller caller_of(fuse_req_t req) {
   const fuse_ctx* context = fuse_req_ctx(req);
-  Caller caller = context->uid == 0 ? Caller::superuser() : Caller{};
-  caller.uid = context->uid;
-  caller.gid = context->gid;
-  caller.umask = context->umask;
-  return caller;
+  return caller_with_ids(context->uid, context->gid, context->umask);
 }
 
 File& file_of(const fuse_file_info* info) {
@@ -385,6 +376,14 @@ void ioctl(fuse_req_t req, fuse_ino_t node, unsigned command, void*, fuse_file_i
 }
 
 }  // namespace
+
+Caller caller_with_ids(uid_t uid, gid_t gid, mode_t umask) {
+  Caller caller = uid == 0 ? Caller::superuser() : Caller{};
+  caller.uid = uid;
+  caller.gid = gid;
+  caller.umask = umask;
+  return caller;
+}
 
 const fuse_lowlevel_ops& fuse_operations() {
   static const fuse_lowlevel_ops operations = [] {

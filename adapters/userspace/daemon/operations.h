@@ -4,7 +4,17 @@
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 
+#include "adapters/userspace/userlay/userlay.h"
+
 namespace userlay {
+
+// Seconds for which the kernel may keep what it was told about names and attributes: nobody else changes the
+// layers, so that this is until it changes them itself.
+inline constexpr double kForEver = 365.0 * 86400;
+
+// Only ids come with a request. Root's capabilities decide what the library may keep (set-id bits); whether
+// the operation is allowed at all was checked by the kernel (default_permissions).
+Caller caller_with_ids(uid_t uid, gid_t gid, mode_t umask);
 
 // The user data of the session must be an Overlay.
 const fuse_lowlevel_ops& fuse_operations();
