@@ -74,6 +74,9 @@ Options effective_options(const Descriptor& descriptor, const Options& asked) {
 
 std::optional<std::string> unsupported(const Descriptor& descriptor, const std::string& option,
                                        const std::string& value) {
+  // Such paths are relative to the case's directory, where no program runs.
+  for (const char* layers : {"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"})
+    if (option == layers) return "layers given as mount options are for kernel mounts";
   const auto known = descriptor.options.find(option);
   if (known == descriptor.options.end() && descriptor.kernel_options) return std::nullopt;
   if (known == descriptor.options.end())

@@ -6,15 +6,15 @@
 namespace userlay {
 namespace {
 
-// Options with a meaning for the kernel's FUSE, libfuse or mount(8) rather than for an overlay.
-constexpr std::string_view kFuseOptions[] = {
-    "allow_other", "allow_root", "auto_unmount", "default_permissions",
-    "fsname",      "subtype",    "max_read",     "blkdev",
-    "ro",          "rw",         "suid",         "nosuid",
-    "dev",         "nodev",      "exec",         "noexec",
-    "async",       "sync",       "atime",        "noatime",
-    "dirsync",     "context",    "fscontext",    "rootcontext",
-    "defcontext"};
+// Options with a meaning for the kernel's FUSE, libfuse or mount(8) rather than for an overlay: with a value,
+// and without.
+constexpr std::string_view kFuseValues[] = {"fsname",  "subtype",   "max_read",    "blksize",
+                                            "context", "fscontext", "rootcontext", "defcontext"};
+constexpr std::string_view kFuseFlags[] = {"allow_other", "allow_root", "auto_unmount", "default_permissions",
+                                           "blkdev",      "ro",         "rw",           "suid",
+                                           "nosuid",      "dev",        "nodev",        "exec",
+                                           "noexec",      "async",      "sync",         "atime",
+                                           "noatime",     "dirsync"};
 // What only mount(8) and fstab care about.
 constexpr std::string_view kIgnored[] = {"defaults", "auto",    "noauto", "user",  "nouser",
                                          "users",    "_netdev", "nofail", "owner", "group"};
@@ -36,15 +36,20 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 template <size_t n>
-bool is_one_of(const std::string_view (&names)[n], std::string_view option) {
-  const std::string_view name = option.substr(0, option.find('='));
-  return std::find(std::begin(names), std::end(names), name) != std::end(names) || name.starts_with("x-");
+bool is_one_of(const std::string_view (&names)[n], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+bool is_for_fuse(const std::string& option) {
+  const size_t equals = option.find('=');
+  return equals == std::string::npos ? is_one_of(kFuseFlags, option)
+                                     : is_one_of(kFuseValues, option.substr(0, equals));
 }
 
 void add_options(const std::string& text, CommandLine& line) {
   for (const std::string& option : split(text)) {
-    if (option.empty() || is_one_of(kIgnored, option)) continue;
-    if (is_one_of(kFuseOptions, option)) {
+    if (option.empty() || is_one_of(kIgnored, option) || option.starts_with("x-")) continue;
+    if (is_for_fuse(option)) {
       line.fuse_options.push_back(option);
     } else {
       line.overlay_options += (line.overlay_options.empty() ? "" : ",") + option;

@@ -28,6 +28,13 @@ TEST(CommandLine, KeepsEscapedCommas) {
             "lowerdir=/a\\,b,index=on");
 }
 
+TEST(CommandLine, LeavesAFlagWithAValueToBeRefused) {
+  const auto line = parse_command_line({"/m", "-o", "lowerdir=/a,default_permissions=1,fsname=x"});
+  ASSERT_TRUE(line) << line.error();
+  EXPECT_EQ(line->overlay_options, "lowerdir=/a,default_permissions=1");
+  EXPECT_EQ(line->fuse_options, std::vector<std::string>{"fsname=x"});
+}
+
 TEST(CommandLine, TellsWhatIsWrong) {
   EXPECT_NE(parse_command_line({}).error().find("mount point"), std::string::npos);
   EXPECT_NE(parse_command_line({"/m"}).error().find("lowerdir"), std::string::npos);
