@@ -122,11 +122,15 @@ class UserspaceAdapter : public Adapter {
   std::optional<std::string> missing(const Environment&) const override { return std::nullopt; }
 
   std::optional<std::string> cannot(const Case& c) const override {
-    const Options options = with_defaults(c.mount);
-    if (const auto verity = options.find("verity"); verity != options.end() && verity->second != "off")
-      return "userlay does not verify digests (verity=" + verity->second + ")";
-    for (const char* name : {"override_creds", "nooverride_creds"})
-      if (options.contains(name)) return std::string("userlay has no option ") + name;
+    if (auto why = lacking(c.mount)) return why;
+    for (const Step& step : c.steps) {
+      if (step.op != "mount" && step.op != "remount") continue;
+      const Json& change = step.args.at(step.op);
+      if (!change.is_object()) continue;
+      // That a combination is refused can be seen; what it would do once mounted cannot.
+      const bool to_be_refused = step.expect.is_string() && step.expect != "ok";
+      if (auto why = lacking(changed_options(c.mount, change, step.where)); why && !to_be_refused) return why;
+    }
     return std::nullopt;
   }
 
@@ -168,6 +172,18 @@ class UserspaceAdapter : public Adapter {
   }
 
  private:
+  // An option that the library does not have, in words.
+  std::optional<std::string> lacking(const Options& asked) const {
+    const Options options = with_defaults(asked);
+    if (const auto verity = options.find("verity"); verity != options.end() && verity->second != "off")
+      return "userlay does not verify digests (verity=" + verity->second + ")";
+    if (const auto exports = options.find("nfs_export"); exports != options.end() && exports->second == "on")
+      return "userlay has no nfs_export";
+    for (const char* name : {"override_creds", "nooverride_creds"})
+      if (options.contains(name)) return std::string("userlay has no option ") + name;
+    return std::nullopt;
+  }
+
   Options with_defaults(const Options& options) const {
     Options all = options;
     all.insert(defaults_.begin(), defaults_.end());
