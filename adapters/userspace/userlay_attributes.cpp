@@ -70,6 +70,8 @@ Sys<struct statx> UserlayVfs::stat(const At& at, bool follow, unsigned mask) {
   const auto attr = overlay().getattr((*node)->id);
   if (!attr) return failed(attr.error());
   auto result = statx_from(*attr);
+  result.stx_uid = tree_->ids().shown_uid(attr->st_uid);
+  result.stx_gid = tree_->ids().shown_gid(attr->st_gid);
   result.stx_attributes_mask =
       STATX_ATTR_MOUNT_ROOT | STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;
   if ((*node)->id == userlay::kRootNode) result.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
@@ -113,7 +115,11 @@ Sys<void> UserlayVfs::chown(const At& at, bool follow, uid_t uid, gid_t gid) {
   if (!node) return failed(node.error());
   if (overlay().read_only()) return failed(EROFS);
   const HostRules& rules = tree_->rules();
+  const IdView& ids = tree_->ids();
   const bool keeps_uid = uid == static_cast<uid_t>(-1), keeps_gid = gid == static_cast<gid_t>(-1);
+  if ((!keeps_uid && !ids.shows_uid(uid)) || (!keeps_gid && !ids.shows_gid(gid))) return failed(EINVAL);
+  uid = ids.real_uid(uid);
+  gid = ids.real_gid(gid);
   if ((!keeps_uid && !rules.uids.contains(uid)) || (!keeps_gid && !rules.gids.contains(gid)))
     return failed(EINVAL);
   const auto attr = overlay().getattr((*node)->id);

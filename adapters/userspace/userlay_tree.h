@@ -6,6 +6,7 @@
 #include "adapters/userspace/descriptors.h"
 #include "adapters/userspace/file_locks.h"
 #include "adapters/userspace/host_rules.h"
+#include "adapters/userspace/id_view.h"
 #include "adapters/userspace/node.h"
 #include "adapters/userspace/special_files.h"
 
@@ -20,6 +21,7 @@ class UserlayTree {
   userlay::Overlay& overlay() { return *overlay_; }
   const HostRules& rules() const { return rules_; }
   const userlay::Caller& mounter() const { return mounter_; }
+  const IdView& ids() const { return ids_; }
   const NodePtr& root() const { return root_; }
   SpecialFiles& special_files() { return special_files_; }
   FileLocks& locks() { return locks_; }
@@ -29,6 +31,7 @@ class UserlayTree {
   // The order matters: descriptors go first, the overlay last.
   std::unique_ptr<userlay::Overlay> overlay_;
   HostRules rules_ = HostRules::read();
+  IdView ids_;
   userlay::Caller mounter_ = userlay::Caller::self();
   NodePtr root_ = std::make_shared<const Node>(Node{userlay::kRootNode, S_IFDIR, {}});
   SpecialFiles special_files_;

@@ -9,9 +9,9 @@ namespace ovlcheck {
 
 Sys<std::unique_ptr<Vfs>> UserlayVfs::act_as(const Actor& actor) {
   userlay::Caller caller;
-  caller.uid = actor.uid;
-  caller.gid = actor.gid;
-  caller.groups = actor.groups;
+  caller.uid = tree_->ids().real_uid(actor.uid);
+  caller.gid = tree_->ids().real_gid(actor.gid);
+  for (const gid_t group : actor.groups) caller.groups.push_back(tree_->ids().real_gid(group));
   caller.umask = actor.umask;
   for (const std::string& name : actor.caps) {
     const int number = capability_number(name);

@@ -137,6 +137,17 @@ TEST_F(UserspaceAdapterTest, DescriptorsAreSharedByActors) {
   EXPECT_EQ(vfs().act_as(actor).error(), EINVAL);
 }
 
+TEST_F(UserspaceAdapterTest, WhoeverMountsIsRoot) {
+  ASSERT_NO_FATAL_FAILURE(start());
+  EXPECT_TRUE(vfs().chown({AT_FDCWD, "f"}, true, 0, 0));
+  const auto status = vfs().stat({AT_FDCWD, "f"}, true, STATX_BASIC_STATS);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->stx_uid, 0u);
+  EXPECT_EQ(status->stx_gid, 0u);
+  if (::geteuid() == 0) return;
+  EXPECT_EQ(vfs().chown({AT_FDCWD, "f"}, true, 7, 0).error(), EINVAL);
+}
+
 TEST_F(UserspaceAdapterTest, FlockWaitsForTheHolder) {
   ASSERT_NO_FATAL_FAILURE(start());
   const auto a = open("f", O_RDONLY), b = open("f", O_RDONLY);
