@@ -13,6 +13,7 @@ enum class FrameKind : char {
   line = 'L',    // either way: a line of the worker's protocol
   end = 'E',     // to the guest: no more lines
   splat = 'K',   // to the host: what the kernel logged during the case that the next line answers
+  tick = 'T',    // to the host, every two seconds without any other: the machine is alive
   broken = 'X',  // to the host: why the guest cannot go on
 };
 

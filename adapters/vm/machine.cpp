@@ -116,7 +116,7 @@ std::vector<std::string> qemu_command(const Machine& machine, const MemoryFile& 
   // host that is busy.
   const std::string append =
       "console=ttyS0 loglevel=5 panic=-1 oops=panic nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
-      "mitigations=off random.trust_cpu=1 rdinit=/ovlcheck -- vm-init";
+      "no_timer_check mitigations=off random.trust_cpu=1 rdinit=/ovlcheck -- vm-init";
   // One core: more than one can panic a recent kernel under TCG while it patches its own code. No KVM where
   // guests hang.
   std::vector<std::string> command = {"/usr/bin/setpriv",
@@ -131,7 +131,7 @@ std::vector<std::string> qemu_command(const Machine& machine, const MemoryFile& 
                                       "-machine",
                                       "q35",
                                       "-accel",
-                                      "tcg",
+                                      machine.accelerator,
                                       "-smp",
                                       "1",
                                       "-m",

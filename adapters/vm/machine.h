@@ -13,7 +13,8 @@ struct Machine {
   std::string kernel;   // path of its image
   std::string release;  // what that image says `uname -r` will be
   std::shared_ptr<const MemoryFile> initramfs;
-  unsigned memory = 512;  // MiB
+  unsigned memory = 512;            // MiB
+  std::string accelerator = "tcg";  // "tcg" or "kvm"
 };
 
 // Where the modules of a kernel usually are: beside the image, in the tree the image was unpacked in, or

@@ -1,4 +1,5 @@
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +18,8 @@
 namespace ovlcheck {
 namespace {
 
+constexpr std::chrono::seconds kKvmPatience(5);  // a kernel that boots with KVM at all takes less than two
+
 struct VmOptions {
   CaseSelection selection;
   std::vector<std::string> kernels, modules;
@@ -28,7 +31,8 @@ struct VmOptions {
   bool host = false, no_baselines = false, strict = false, resume = false;
   unsigned jobs = 0;
   unsigned memory = 512;
-  double timeout = 30;
+  std::string accelerator = "auto";
+  double timeout = 20;
 };
 
 // "kernel:index=on" on Linux 6.1.0 -> "kernel@6.1.0/tmpfs:index=on"; user namespaces are named, real root is
@@ -86,6 +90,12 @@ void add_host(const VmOptions& options, std::vector<SubjectRequest>& subjects) {
   });
 }
 
+// KVM where this kernel is seen to boot with it, else QEMU's own emulation.
+std::string accelerator_for(Machine machine) {
+  machine.accelerator = "kvm";
+  return access("/dev/kvm", R_OK | W_OK) == 0 && boots(machine, kKvmPatience) ? "kvm" : "tcg";
+}
+
 SuiteRequest request_from(const VmOptions& options) {
   check_options(options);
   SuiteRequest request;
@@ -101,12 +111,15 @@ SuiteRequest request_from(const VmOptions& options) {
   pool.jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
   pool.step_timeout = options.timeout;
   const auto guest = std::filesystem::path(own_program()).parent_path() / "ovlcheck_static";
+  std::string accelerator = options.accelerator;
   for (size_t i = 0; i < options.kernels.size(); ++i) {
     const std::string& kernel = options.kernels[i];
     const std::string modules =
         options.modules.empty() ? find_modules(kernel, kernel_release_of_file(kernel)) : options.modules[i];
     Machine machine = make_machine(kernel, modules, guest.string());
     machine.memory = options.memory;
+    if (accelerator == "auto") accelerator = accelerator_for(machine);
+    machine.accelerator = accelerator;
     add_machine(options, machine, pool.subjects);
   }
   if (options.host) add_host(options, pool.subjects);
@@ -146,6 +159,11 @@ void add_vm(CLI::App& app, int& status) {
   command->add_option("--memory", options->memory, "Memory of a virtual machine")
       ->capture_default_str()
       ->type_name("MiB");
+  command
+      ->add_option("--accelerator", options->accelerator,
+                   "auto (kvm if the first kernel boots with it), tcg or kvm")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "tcg", "kvm"}));
   command->add_option("--timeout", options->timeout, "Seconds a step may take")
       ->capture_default_str()
       ->type_name("SECONDS");

@@ -34,6 +34,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kTick = 2000;  // milliseconds
+
 [[noreturn]] void broken(const std::string& what) {
   throw std::runtime_error(what + ": " + std::strerror(errno));
 }
@@ -220,7 +222,9 @@ class Bridge {
     while (alive) {
       feed();
       pollfd events[] = {{port_, POLLIN, 0}, {worker_.output.get(), POLLIN, 0}};
-      if (poll(events, 2, -1) < 0 && errno != EINTR) broken("poll");
+      const int ready = poll(events, 2, kTick);
+      if (ready < 0 && errno != EINTR) broken("poll");
+      if (ready == 0) say(FrameKind::tick, "");
       if (events[0].revents && !from_host_.read_some(port_, [this](const std::string& line) { take(line); }))
         return;  // the host is gone
       if (events[1].revents)

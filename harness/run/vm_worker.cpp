@@ -1,5 +1,9 @@
 #include "harness/run/vm_worker.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+
 #include "adapters/vm/frame.h"
 #include "adapters/vm/splat.h"
 #include "harness/judge/outcome.h"
@@ -7,6 +11,11 @@
 
 namespace ovlcheck {
 namespace {
+
+namespace asio = boost::asio;
+
+constexpr unsigned kBoots = 3;
+constexpr std::chrono::seconds kBootTime(45), kSilence(30);
 
 // The last lines of a console, for a machine that ended without saying why.
 std::string tail(const std::string& log, size_t lines) {
@@ -19,27 +28,46 @@ class VmWorker : public WorkerChannel {
  public:
   VmWorker(boost::asio::io_context& context, const Machine& machine, const std::string& fs,
            const WorkerOptions& options, OnLine on_line, OnEnd on_end)
-      : release_(machine.release),
+      : context_(context),
+        patience_(context),
+        release_(machine.release),
         on_line_(std::move(on_line)),
         on_end_(std::move(on_end)),
         console_("console"),
         disk_(fs.empty() || fs == "tmpfs" ? nullptr : make_disk(fs)) {
-    auto command = qemu_command(machine, console_, disk_.get());
-    const std::string program = command.front();
-    command.erase(command.begin());
-    qemu_ = std::make_unique<WorkerProcess>(
-        context, program, command, [this](const std::string& line) { on_frame(line); },
-        [this](const std::string&) { ended(); });
     WorkerOptions inside = options;
     inside.sandbox.scratch = disk_ ? "/disk" : "";
-    put(FrameKind::start, Json{{"arguments", worker_arguments(inside)}, {"fs", disk_ ? fs : ""}}.dump());
+    start_ = Json{{"arguments", worker_arguments(inside)}, {"fs", disk_ ? fs : ""}}.dump();
+    command_ = qemu_command(machine, console_, disk_.get());
+    boot();
   }
 
   void send(const std::string& line) override { put(FrameKind::line, line); }
   void finish() override { put(FrameKind::end, ""); }
-  void kill() override { qemu_->kill(); }
+  void kill() override {
+    silenced_ = true;
+    qemu_->kill();
+  }
 
  private:
+  void boot() {
+    ++boots_;
+    qemu_ = std::make_unique<WorkerProcess>(
+        context_, command_.front(), std::vector<std::string>(command_.begin() + 1, command_.end()),
+        [this](const std::string& line) { on_frame(line); }, [this](const std::string&) { ended(); });
+    put(FrameKind::start, start_);
+    expect_frame(kBootTime);
+  }
+
+  void expect_frame(std::chrono::seconds limit) {
+    patience_.expires_after(limit);
+    patience_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      silenced_ = greeted_;
+      qemu_->kill();
+    });
+  }
+
   void put(FrameKind kind, const std::string& payload) {
     std::string line = to_line(kind, payload);
     line.pop_back();
@@ -49,7 +77,10 @@ class VmWorker : public WorkerChannel {
   void on_frame(const std::string& line) {
     const auto frame = frame_from_line(line);
     if (!frame) return give_up("a damaged line came out of the virtual machine");
+    expect_frame(greeted_ ? kSilence : kBootTime);
     switch (frame->kind) {
+      case FrameKind::tick:
+        return;
       case FrameKind::line:
         told_until_ = console_.size();
         return on_line_(as_crash_if_splat(frame->payload));
@@ -80,18 +111,32 @@ class VmWorker : public WorkerChannel {
   }
 
   void give_up(const std::string& why) {
-    why_ = why;
+    if (why_.empty()) why_ = why;
     qemu_->kill();
   }
 
   void ended() {
+    patience_.cancel();
+    // Not every boot under emulation succeeds on a busy host: the timers it is checked by are late.
+    if (!greeted_ && !silenced_ && why_.empty() && boots_ < kBoots)
+      return asio::post(context_, [this, alive = std::weak_ptr<int>(alive_)] {
+        if (alive.lock()) boot();
+      });
     if (const auto splat = find_splat(console_.read().substr(told_until_)))
       why_ = "the kernel logged: " + *splat;
-    else if (why_.empty())
+    // A machine that froze has lost no more than its answer, and not necessarily by the case that ran: the
+    // pool runs what it had in hand again, one by one.
+    else if (why_.empty() && !silenced_)
       why_ = "the virtual machine ended; the last it logged: " + tail(console_.read(), 5);
     on_end_(why_);
   }
 
+  asio::io_context& context_;
+  asio::steady_timer patience_;  // with a boot
+  unsigned boots_ = 0;
+  std::vector<std::string> command_;
+  std::string start_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // for what is posted to the context
   std::string release_;
   OnLine on_line_;
   OnEnd on_end_;
@@ -99,7 +144,8 @@ class VmWorker : public WorkerChannel {
   std::unique_ptr<MemoryFile> disk_;
   std::unique_ptr<WorkerProcess> qemu_;
   bool greeted_ = false;
-  std::string splat_;  // of the case whose answer comes next
+  bool silenced_ = false;  // ended by the host because it said nothing any more
+  std::string splat_;      // of the case whose answer comes next
   size_t told_until_ =
       0;             // where the console was at the last answer: the rest is about the case that ran then
   std::string why_;  // why it ends
@@ -111,6 +157,23 @@ std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context,
                                                const std::string& fs, const WorkerOptions& options,
                                                WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
   return std::make_unique<VmWorker>(context, machine, fs, options, std::move(on_line), std::move(on_end));
+}
+
+bool boots(const Machine& machine, std::chrono::seconds limit) {
+  boost::asio::io_context context;
+  bool said = false;
+  WorkerOptions options;
+  options.subject = "kernel";
+  options.sandbox.privilege = Privilege::root;
+  const auto worker = start_vm_worker(
+      context, machine, "", options,
+      [&](const std::string&) {
+        said = true;
+        context.stop();
+      },
+      [](const std::string&) {});
+  context.run_for(limit);
+  return said;
 }
 
 }  // namespace ovlcheck

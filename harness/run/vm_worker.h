@@ -1,6 +1,7 @@
 // VmWorker: a worker inside a virtual machine that is booted for it and lives as long as it does.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "adapters/vm/machine.h"
@@ -15,5 +16,9 @@ namespace ovlcheck {
 std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context, const Machine& machine,
                                                const std::string& fs, const WorkerOptions& options,
                                                WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end);
+
+// Does a worker in `machine` say a word within `limit`? /dev/kvm may be there and yet hang every guest but
+// the smallest, so that only a boot of the kernel in question tells.
+bool boots(const Machine& machine, std::chrono::seconds limit);
 
 }  // namespace ovlcheck
