@@ -36,7 +36,10 @@ await check('shows every case and the scores', wide, async page => {
   const [, shown, all] = (await page.locator('#count').innerText()).match(/(\d+) of (\d+)/);
   assert.equal(shown, all);
   assert.equal(await rows(page), Number(all));
-  assert.equal(await page.locator('#scores tbody tr').count(), 4);
+  assert.equal(await page.locator('#scores tbody tr').count(), 5);
+  // One denominator for all subjects.
+  const totals = await page.locator('#scores tr.total').first().locator('td').allInnerTexts();
+  assert.deepEqual([...new Set(totals.map(text => text.split('/')[1]))], [all]);
   await page.screenshot({ path: folder + '/wide.png' });
 });
 await check('filters by text, group and outcome', wide, async page => {

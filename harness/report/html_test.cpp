@@ -57,5 +57,15 @@ TEST(Join, TellsEqualSubjectsOfSeveralRunsApart) {
   EXPECT_EQ(joined.run.suite, run.suite);
 }
 
+TEST(Join, TellsRunsOfTheSameLabelApart) {
+  ovlcheck::Run old = sample_run(), young = sample_run();
+  young.host.kernel = "9.9";
+  const LabelledRun joined = join_runs({{"run", old, {}}, {"run", young, {}}});
+  EXPECT_EQ(joined.run.subjects.front().name, "kernel (run#1)");
+  EXPECT_EQ(joined.run.subjects.back().name, "aufs (run#2)");
+  EXPECT_EQ(joined.run.host.kernel, old.host.kernel + ", 9.9");
+  EXPECT_EQ(joined.run.host.date, old.host.date);
+}
+
 }  // namespace
 }  // namespace ovlcheck

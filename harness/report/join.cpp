@@ -26,10 +26,25 @@ void count_suite(LabelledRun& joined) {
   joined.run.suite.cases = names.size();
 }
 
+// Labels that tell every run: those that several have get a number.
+void number_labels(std::vector<LabelledRun>& runs) {
+  std::map<std::string, int> uses, numbers;
+  for (const auto& one : runs) ++uses[one.label];
+  for (auto& one : runs)
+    if (uses[one.label] > 1) one.label += "#" + std::to_string(++numbers[one.label]);
+}
+
+// Adds `value` to a list in words unless it is there already.
+void mention(std::string& list, const std::string& value) {
+  if (list == value || (", " + list + ", ").find(", " + value + ", ") != std::string::npos) return;
+  list += ", " + value;
+}
+
 }  // namespace
 
 LabelledRun join_runs(std::vector<LabelledRun> runs) {
   if (runs.size() == 1) return std::move(runs.front());
+  number_labels(runs);
   std::map<std::string, int> uses;
   for (const auto& one : runs)
     for (const auto& subject : one.run.subjects) ++uses[subject.name];
@@ -48,6 +63,9 @@ LabelledRun join_runs(std::vector<LabelledRun> runs) {
       outcome.subject = name(outcome.subject);
       joined.run.outcomes.push_back(std::move(outcome));
     }
+    mention(joined.run.host.kernel, one.run.host.kernel);
+    mention(joined.run.host.machine, one.run.host.machine);
+    mention(joined.run.host.date, one.run.host.date);
     if (one.run.suite != joined.run.suite) joined.run.suite.revision = "mixed";
     add_cases(joined.book, one.book);
   }

@@ -93,6 +93,14 @@ TEST_F(BrokenSubjects, AStepWithoutAMountIsAnError) {
   EXPECT_NE(outcome.reason.find("mounted"), std::string::npos) << outcome.reason;
 }
 
+TEST_F(BrokenSubjects, ARefusedMountIsAFailureOfThatStep) {
+  const Outcome outcome =
+      run({"kernel", ""}, R"({"id": "m", "title": "t", "clauses": ["X-1"], "mounted": false,
+    "steps": [{"mount": {"no_such_option": "1"}}, {"mkdir": "d"}]})");
+  EXPECT_EQ(outcome.verdict, Verdict::fail) << outcome.reason;
+  EXPECT_TRUE(deviates_at(outcome, "/steps/0"));
+}
+
 TEST_F(BrokenSubjects, AnUnmetRequirementIsASkipWithItsReason) {
   const Outcome outcome =
       run({"kernel", ""}, R"({"id": "s", "title": "t", "clauses": ["X-1"], "requires": {"kernel": ">=99.0"},

@@ -70,6 +70,8 @@ class CaseRun {
     describe_start(seen);
     const uint64_t lowers = fingerprint_of_lowers();
     for (const auto& step : case_.steps) {
+      // After a refused mount nothing more can be done; the judge knows whether it had to be refused.
+      if (refused_ && needs_mount(step)) break;
       seen.steps.push_back(run_step(step));
       if (!seen.steps.back().skip.empty()) throw Stop{End::skip, step.op + ": " + seen.steps.back().skip};
     }
@@ -228,6 +230,11 @@ class CaseRun {
     return fd.get();
   }
 
+  static bool needs_mount(const Step& step) {
+    if (step.op == "tree") return step.args.at("tree") == "merged";
+    return step.op != "mount" && step.op != "umount" && step.op != "remount" && step.op != "offline";
+  }
+
   StepResult perform(const Step& step) {
     if (step.op == "mount") return mount_step(step);
     if (step.op == "umount") return down_step();
@@ -257,7 +264,9 @@ class CaseRun {
 
   StepResult up_again() {
     StepResult result;
-    if (auto error = bring_up()) {
+    const auto error = bring_up();
+    refused_ = error.has_value();
+    if (error) {
       if (error->error == kNotOffered) result.skip = error->message;
       result.error = error->error == 0 ? EIO : error->error;
       result.value = Json{{"message", error->message}};
@@ -379,6 +388,7 @@ class CaseRun {
   Progress& progress_;
   const bool watches_steps_;
   bool lowers_changed_ = false;
+  bool refused_ = false;  // the last mount failed
   Options options_;
   Fd directory_;
   LayerDirs dirs_;

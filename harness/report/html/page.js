@@ -38,26 +38,27 @@ function start(data) {
   const groups = [...new Set(data.cases.map(one => one.group))];
   const byName = new Map(data.cases.map(one => [one.name, one]));
 
-  // ---- scores: of all cases that apply; one that was planned and has no outcome counts as not passed
+  // ---- scores: of all cases, the same number for every subject; what was skipped or not run counts as not passed
   let order = null, descending = true;
+  const ran = s => s !== 'skip' && s !== 'missing';
   function score(subject, cases) {
     let passed = 0, applicable = 0;
     for (const one of cases) {
       const s = state(subject, one.name);
-      if (s === 'skip') continue;
-      ++applicable;
+      if (s !== 'skip') ++applicable;
       if (passes(s)) ++passed;
     }
-    return {passed, applicable, share: applicable ? passed / applicable : -1};
+    return {passed, applicable, all: cases.length};
   }
+  // Cases that at least two subjects ran and all that ran them passed.
   function agreeing(cases) {
-    const ran = subjects.filter((_, i) => !data.subjects[i].missing);
-    let same = 0;
+    let same = 0, applicable = 0;
     for (const one of cases) {
-      const seen = new Set(ran.map(subject => state(subject, one.name)).filter(s => s !== 'skip').map(passes));
-      if (seen.size <= 1 && !seen.has(false)) ++same;
+      const seen = subjects.map(subject => state(subject, one.name)).filter(ran);
+      if (seen.length >= 2) ++applicable;
+      if (seen.length >= 2 && seen.every(passes)) ++same;
     }
-    return {passed: same, applicable: cases.length, share: cases.length ? same / cases.length : -1};
+    return {passed: same, applicable, all: cases.length};
   }
   function drawScores() {
     const columns = ['all agree', ...subjects];
@@ -66,9 +67,10 @@ function start(data) {
       const cases = data.cases.filter(one => one.group === group);
       return {group, cells: columns.map(column => of(column, cases))};
     });
-    if (order !== null) rows = rows.sort((a, b) => (b.cells[order].share - a.cells[order].share) * (descending ? 1 : -1));
-    const cell = ({passed, applicable}) => applicable === 0 ? element('td', {class: 'none'}, '–')
-      : element('td', {class: passed === applicable ? 'full' : null}, `${passed}/${applicable}`);
+    if (order !== null) rows = rows.sort((a, b) => (b.cells[order].passed / b.cells[order].all - a.cells[order].passed / a.cells[order].all) * (descending ? 1 : -1));
+    const cell = ({passed, applicable, all}) => element('td', {class: applicable === 0 ? 'none' : passed === applicable ? 'full' : null,
+      title: applicable === all ? null : `${all - applicable} do not apply`}, `${passed}/${all}`);
+    const percent = (passed, of) => element('td', {}, of === 0 ? '–' : Math.floor(passed / of * 100) + ' %');
     const total = columns.map(column => of(column, data.cases));
     const head = columns.map((column, i) => element('th', {scope: 'col', 'aria-sort': order === i ? (descending ? 'descending' : 'ascending') : null},
       element('button', {type: 'button', title: 'Sort by ' + column, onclick: () => { descending = order === i ? !descending : true; order = i; drawScores(); }},
@@ -77,7 +79,8 @@ function start(data) {
       element('thead', {}, element('tr', {}, element('th', {scope: 'col'}, 'group'), ...head)),
       element('tbody', {}, ...rows.map(row => element('tr', {}, element('th', {scope: 'row'}, row.group), ...row.cells.map(cell))),
         element('tr', {class: 'total'}, element('th', {scope: 'row'}, 'total'), ...total.map(cell)),
-        element('tr', {class: 'total'}, element('th', {scope: 'row'}, ''), ...total.map(one => element('td', {}, one.share < 0 ? '–' : Math.floor(one.share * 100) + ' %')))));
+        element('tr', {class: 'total'}, element('th', {scope: 'row'}, 'of all cases'), ...total.map(one => percent(one.passed, one.all))),
+        element('tr', {}, element('th', {scope: 'row'}, 'of those that apply'), ...total.map(one => percent(one.passed, one.applicable)))));
   }
 
   // ---- filters
@@ -94,7 +97,10 @@ function start(data) {
     const words = text.value.trim().toLowerCase();
     if (words && !(one.name + ' ' + one.title + ' ' + one.clauses.join(' ')).toLowerCase().includes(words)) return false;
     if (group.value && one.group !== group.value) return false;
-    if (differsA.value && differsB.value && passes(state(differsA.value, one.name)) === passes(state(differsB.value, one.name))) return false;
+    if (differsA.value && differsB.value) {
+      const [a, b] = [state(differsA.value, one.name), state(differsB.value, one.name)];
+      if (!ran(a) || !ran(b) || passes(a) === passes(b)) return false;
+    }
     if (!outcome.value) return true;
     const looked = only.value ? [only.value] : subjects;
     return looked.some(name => outcome.value === 'deviating' ? DEVIATIONS.includes(state(name, one.name)) : state(name, one.name) === outcome.value);
