@@ -79,11 +79,19 @@ struct SubjectName {
   Options options;      // defaults for cases that do not set them
   std::string command;  // mount command template of a subject without a descriptor (adapters/fuse); "" none
 };
+// KIND is a known one or the path of a descriptor file that ends in ".json" (adapters/fuse/README.md).
 // Throws BadCase on a malformed name.
 SubjectName parse_subject(const std::string& name);
 
-// Throws BadCase (with the known kinds) if there is no subject of that name.
+// Throws BadCase (with the known kinds) if there is no subject of that name, or what is wrong with its
+// descriptor file.
 void check_subject(const std::string& name);
+
+// What reports call that subject: `name` itself, with a descriptor file's name for its path.
+std::string display_name(const std::string& name);
+
+// Throws BadCase if that is no template of a mount command.
+void check_mount_command(const std::string& command);
 
 // The adapter of that subject for a worker in `environment`; throws BadCase (with the known kinds) for an
 // unknown one.

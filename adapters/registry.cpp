@@ -36,12 +36,31 @@ std::vector<std::string> known_subjects() {
   return all;
 }
 
+namespace {
+
+bool is_descriptor_file(const std::string& kind) {
+  return kind.ends_with(".json");
+}
+
+}  // namespace
+
+std::string display_name(const std::string& name) {
+  const std::string kind = parse_subject(name).kind;
+  return is_descriptor_file(kind) ? load_descriptor(kind).name + name.substr(kind.size()) : name;
+}
+
+void check_mount_command(const std::string& command) {
+  (void)descriptor_for_command(command);
+}
+
 void check_subject(const std::string& name) {
   const std::string kind = parse_subject(name).kind;
+  if (is_descriptor_file(kind)) return (void)load_descriptor(kind);
   const auto known = known_subjects();
   if (std::find(known.begin(), known.end(), kind) != known.end()) return;
-  throw BadCase("", fmt::format("unknown subject \"{}\"; known are {} (or give --mount-command)", kind,
-                                fmt::join(known, ", ")));
+  throw BadCase("", fmt::format("unknown subject \"{}\"; known are {} (or give the file NAME.json of a "
+                                "descriptor, or --mount-command)",
+                                kind, fmt::join(known, ", ")));
 }
 
 std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment& environment) {
@@ -51,6 +70,8 @@ std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment
   if (name.kind == "kernel") return make_kernel_adapter(environment, name.options);
   if (name.kind == "userlay") return make_userlay_adapter(environment, name.options);
   if (name.kind == "plain") return make_plain_adapter();
+  if (is_descriptor_file(name.kind))
+    return make_fuse_adapter(load_descriptor(name.kind), environment, name.options);
   return make_fuse_adapter(shipped_descriptor(name.kind), environment, name.options);
 }
 

@@ -4,8 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "harness/cli/commands.h"
 #include "harness/report/terminal.h"
@@ -38,6 +40,33 @@ class ProgressLine {
 };
 
 }  // namespace
+
+void ExecuteOptions::add_options(CLI::App& command, const std::string& jobs_help) {
+  command.add_option("--jobs", jobs, jobs_help)->type_name("N");
+  command.add_option("--timeout", timeout, "Seconds a step may take")
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  command
+      .add_option("--expectations", baselines,
+                  "Folder of known deviations instead of the one that comes with the program")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
+  command.add_flag("--no-expectations", no_baselines, "Count known deviations like all others");
+  command.add_flag("--strict", strict, "A known deviation that passes now is a deviation too");
+  command.add_flag("--resume", resume, "Go on with the run in the output folder that was interrupted");
+  command.add_option("--output", output, "Folder for events.jsonl and results.json")
+      ->capture_default_str()
+      ->type_name("DIR");
+}
+
+void ExecuteOptions::apply(SuiteRequest& request) const {
+  request.folder = output;
+  request.resume = resume;
+  if (!no_baselines)
+    request.baselines = baselines.empty() ? shipped_folder("results/expectations") : baselines;
+  request.pool.jobs = jobs ? jobs : std::max(1u, std::thread::hardware_concurrency());
+  request.pool.step_timeout = timeout;
+}
 
 int execute(SuiteRequest request, bool strict) {
   const size_t total = request.pool.cases.size() * request.pool.subjects.size() * request.pool.repeat;

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "harness/cli/commands.h"
+#include "harness/report/chart.h"
 #include "harness/report/html.h"
 #include "harness/report/join.h"
 #include "harness/report/lists.h"
@@ -27,6 +28,7 @@ const std::map<std::string, Format>& formats() {
       {"table", [](const LabelledRun& run) { return terminal_table(run.run, style_of_stdout()); }},
       {"markdown", [](const LabelledRun& run) { return markdown_report(run.run); }},
       {"html", [](const LabelledRun& run) { return html_report(run.run, run.book); }},
+      {"svg", [](const LabelledRun& run) { return chart_report(run.run); }},
       {"junit", [](const LabelledRun& run) { return junit_report(run.run); }},
       {"tap", [](const LabelledRun& run) { return tap_report(run.run); }},
       {"csv", [](const LabelledRun& run) { return csv_report(run.run); }},

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <set>
 #include <stdexcept>
-#include <thread>
 
 #include "adapters/adapter.h"
 #include "harness/case/problem.h"
@@ -15,17 +17,13 @@ namespace {
 struct RunOptions {
   CaseSelection selection;
   std::vector<std::string> subjects;
-  std::string mount_command;
+  std::optional<std::string> mount_command;
   std::string against;
   std::string privilege = "auto";
   std::string scratch;
-  std::string output = "ovlcheck-results";
-  unsigned jobs = 0;
   unsigned repeat = 1;
-  double timeout = 10;
   std::string shard;  // "2/8"
-  std::string baselines;
-  bool no_baselines = false, strict = false, resume = false;
+  ExecuteOptions execute;
 };
 
 // Keeps every N-th case from the I-th on, for "I/N".
@@ -39,6 +37,15 @@ void keep_shard(std::vector<Case>& cases, const std::string& shard) {
   cases = std::move(kept);
 }
 
+// A subject by name, or by the path of its descriptor, which its workers get as an absolute one.
+SubjectRequest subject_request(const std::string& name) {
+  check_subject(name);
+  SubjectRequest request;
+  request.name = display_name(name);
+  if (request.name != name) request.inside = std::filesystem::absolute(name).string();
+  return request;
+}
+
 SuiteRequest request_from(const RunOptions& options) {
   SuiteRequest request;
   PoolRequest& pool = request.pool;
@@ -47,31 +54,31 @@ SuiteRequest request_from(const RunOptions& options) {
   request.clauses = options.selection.clauses();
   request.suite = suite_info(pool.cases);
   if (!options.shard.empty()) keep_shard(pool.cases, options.shard);
-  request.resume = options.resume;
-  if (options.resume && options.repeat > 1)
+  options.execute.apply(request);
+  if (options.execute.resume && options.repeat > 1)
     throw std::invalid_argument("--resume and --repeat exclude each other");
-  if (!options.no_baselines)
-    request.baselines =
-        options.baselines.empty() ? shipped_folder("results/expectations") : options.baselines;
-  pool.jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
   pool.repeat = std::max(1u, options.repeat);
-  pool.step_timeout = options.timeout;
   pool.sandbox.privilege = privilege_from_name(options.privilege);
   pool.sandbox.scratch = options.scratch;
-  for (const auto& name : options.subjects) pool.subjects.push_back({name, ""});
-  if (!options.mount_command.empty()) pool.subjects.push_back({"mount-command", options.mount_command});
+  for (const auto& name : options.subjects) pool.subjects.push_back(subject_request(name));
+  if (options.mount_command) {
+    check_mount_command(*options.mount_command);
+    pool.subjects.push_back({"mount-command", *options.mount_command});
+  }
   if (pool.subjects.empty())
-    for (const auto& name : known_subjects()) pool.subjects.push_back({name, ""});
+    for (const auto& name : known_subjects()) pool.subjects.push_back(subject_request(name));
+  std::set<std::string> names;
   for (const auto& subject : pool.subjects)
-    if (subject.mount_command.empty()) check_subject(subject.name);
+    if (!names.insert(subject.name).second)
+      throw std::invalid_argument("--subject " + subject.name + " is given twice");
   request.against = options.against;
   if (!request.against.empty()) {
-    check_subject(request.against);
+    const SubjectRequest against = subject_request(request.against);
+    request.against = against.name;
     if (std::none_of(pool.subjects.begin(), pool.subjects.end(),
                      [&](const auto& subject) { return subject.name == request.against; }))
-      pool.subjects.insert(pool.subjects.begin(), {request.against, ""});
+      pool.subjects.insert(pool.subjects.begin(), against);
   }
-  request.folder = options.output;
   return request;
 }
 
@@ -81,9 +88,10 @@ void add_run(CLI::App& app, int& status) {
   auto options = std::make_shared<RunOptions>();
   auto* command = app.add_subcommand("run", "Run cases on subjects, judge them, store the results");
   command
-      ->add_option("--subject", options->subjects,
-                   "What to test, e.g. kernel, kernel:redirect_dir=on, userlay, fuse-overlayfs; may be "
-                   "repeated (default: all known)")
+      ->add_option(
+          "--subject", options->subjects,
+          "What to test, e.g. kernel, kernel:redirect_dir=on, fuse-overlayfs, or the file NAME.json of a "
+          "descriptor; may be repeated (default: all known)")
       ->type_name("NAME");
   command
       ->add_option("--mount-command", options->mount_command,
@@ -101,30 +109,15 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--scratch", options->scratch, "Directory to work in instead of a private tmpfs")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
-  command->add_option("--jobs", options->jobs, "Workers at a time (default: one per processor)")
-      ->type_name("N");
   command->add_option("--repeat", options->repeat, "Run every case that often")
       ->capture_default_str()
       ->type_name("N");
-  command->add_option("--timeout", options->timeout, "Seconds a step may take")
-      ->capture_default_str()
-      ->type_name("SECONDS");
   command
       ->add_option("--shard", options->shard, "Only the I-th of N parts of the cases; join them with `merge`")
       ->type_name("I/N");
-  command
-      ->add_option("--expectations", options->baselines,
-                   "Folder of known deviations instead of the one that comes with the program")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
-  command->add_flag("--no-expectations", options->no_baselines, "Count known deviations like all others");
-  command->add_flag("--strict", options->strict, "A known deviation that passes now is a deviation too");
-  command->add_flag("--resume", options->resume,
-                    "Go on with the run in the output folder that was interrupted");
-  command->add_option("--output", options->output, "Folder for events.jsonl and results.json")
-      ->capture_default_str()
-      ->type_name("DIR");
-  command->callback([options, &status] { status = execute(request_from(*options), options->strict); });
+  options->execute.add_options(*command, "Workers at a time (default: one per processor)");
+  command->callback(
+      [options, &status] { status = execute(request_from(*options), options->execute.strict); });
 }
 
 }  // namespace ovlcheck

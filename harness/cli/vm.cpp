@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 
 #include "adapters/adapter.h"
 #include "adapters/vm/kernel_image.h"
@@ -26,13 +25,10 @@ struct VmOptions {
   std::vector<std::string> subjects = {"kernel"};
   std::vector<std::string> file_systems = {"tmpfs"};
   std::vector<std::string> privileges = {"root", "userns"};
-  std::string output = "ovlcheck-results";
-  std::string baselines;
-  bool host = false, no_baselines = false, strict = false, resume = false;
-  unsigned jobs = 0;
+  bool host = false;
+  ExecuteOptions execute;
   unsigned memory = 512;
   std::string accelerator = "auto";
-  double timeout = 20;
 };
 
 // "kernel:index=on" on Linux 6.1.0 -> "kernel@6.1.0/tmpfs:index=on"; user namespaces are named, real root is
@@ -99,17 +95,11 @@ std::string accelerator_for(Machine machine) {
 SuiteRequest request_from(const VmOptions& options) {
   check_options(options);
   SuiteRequest request;
-  request.folder = options.output;
+  options.execute.apply(request);
   PoolRequest& pool = request.pool;
   pool.program = own_program();
   pool.cases = options.selection.load();
   request.suite = suite_info(pool.cases);
-  request.resume = options.resume;
-  if (!options.no_baselines)
-    request.baselines =
-        options.baselines.empty() ? shipped_folder("results/expectations") : options.baselines;
-  pool.jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
-  pool.step_timeout = options.timeout;
   const auto guest = std::filesystem::path(own_program()).parent_path() / "ovlcheck_static";
   std::string accelerator = options.accelerator;
   for (size_t i = 0; i < options.kernels.size(); ++i) {
@@ -154,8 +144,6 @@ void add_vm(CLI::App& app, int& status) {
       ->type_name("NAME,...");
   command->add_flag("--host", options->host, "Run the cases on this machine's own kernel as well");
   options->selection.add_options(*command);
-  command->add_option("--jobs", options->jobs, "Virtual machines at a time (default: one per processor)")
-      ->type_name("N");
   command->add_option("--memory", options->memory, "Memory of a virtual machine")
       ->capture_default_str()
       ->type_name("MiB");
@@ -164,22 +152,10 @@ void add_vm(CLI::App& app, int& status) {
                    "auto (kvm if the first kernel boots with it), tcg or kvm")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "tcg", "kvm"}));
-  command->add_option("--timeout", options->timeout, "Seconds a step may take")
-      ->capture_default_str()
-      ->type_name("SECONDS");
-  command
-      ->add_option("--expectations", options->baselines,
-                   "Folder of known deviations instead of the one that comes with the program")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
-  command->add_flag("--no-expectations", options->no_baselines, "Count known deviations like all others");
-  command->add_flag("--strict", options->strict, "A known deviation that passes now is a deviation too");
-  command->add_flag("--resume", options->resume,
-                    "Go on with the run in the output folder that was interrupted");
-  command->add_option("--output", options->output, "Folder for events.jsonl and results.json")
-      ->capture_default_str()
-      ->type_name("DIR");
-  command->callback([options, &status] { status = execute(request_from(*options), options->strict); });
+  options->execute.timeout = 20;  // an emulated processor is slow
+  options->execute.add_options(*command, "Virtual machines at a time (default: one per processor)");
+  command->callback(
+      [options, &status] { status = execute(request_from(*options), options->execute.strict); });
 
   auto* guest = app.add_subcommand("vm-init", "First process of a virtual machine")->group("");
   guest->callback([&status] { status = run_vm_guest(); });

@@ -8,6 +8,7 @@
 #include "harness/case/vocabulary.h"
 #include "harness/ops/acl.h"
 #include "harness/ops/executor_context.h"
+#include "harness/ops/filesystem_type.h"
 
 namespace ovlcheck {
 namespace {
@@ -153,28 +154,6 @@ StepResult getflags_operation(const Operands& operands) {
 StepResult setflags_operation(const Operands& operands) {
   return done(operands.vfs.setflags(operands.descriptor(),
                                     static_cast<unsigned>(operands.flags("fsflag", "flags", "0"))));
-}
-
-std::string filesystem_type(long magic) {
-  switch (static_cast<unsigned long>(magic)) {
-    case 0x794c7630:
-      return "overlay";
-    case 0x01021994:
-      return "tmpfs";
-    case 0xEF53:
-      return "ext4";
-    case 0x58465342:
-      return "xfs";
-    case 0x9123683E:
-      return "btrfs";
-    case 0x65735546:
-      return "fuse";
-    default: {
-      char text[32];
-      (void)snprintf(text, sizeof text, "0x%lx", static_cast<unsigned long>(magic));
-      return text;
-    }
-  }
 }
 
 StepResult statfs_operation(const Operands& operands) {

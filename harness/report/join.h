@@ -16,8 +16,8 @@ struct LabelledRun {
   Casebook book;
 };
 
-// One run whose subjects are those of all; a name that several runs have gets " (LABEL)", a label that several
-// have a number. Host and date name those of all runs; the suite is the union of theirs.
+// One run whose subjects are those of all; a name that several runs have gets " (LABEL)", a label that
+// several have a number. Host and date name those of all runs; the suite is the union of theirs.
 LabelledRun join_runs(std::vector<LabelledRun> runs);
 
 }  // namespace ovlcheck

@@ -1,41 +1,16 @@
 #include "harness/report/lists.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
 
 #include "harness/report/matrix.h"
 #include "harness/report/terminal.h"
+#include "harness/report/xml.h"
 
 namespace ovlcheck {
 namespace {
-
-// XML 1.0 has no way to write most control characters, not even escaped.
-std::string xml(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\n':
-        escaped += "&#10;";
-        break;
-      default:
-        escaped += static_cast<unsigned char>(c) < 0x20 && c != '\t' ? '?' : c;
-    }
-  }
-  return escaped;
-}
 
 std::string story(const Outcome& outcome) {
   return terminal_finding({&outcome, {outcome.subject}}, {});
@@ -43,16 +18,16 @@ std::string story(const Outcome& outcome) {
 
 std::string junit_case(const Outcome& outcome) {
   const std::string start = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.6f}\"",
-                                        xml(outcome.subject + "." + group_of(outcome.case_name)),
-                                        xml(outcome.case_name), outcome.seconds);
-  const std::string words = xml(outcome.reason.empty() ? outcome.title : outcome.reason);
+                                        xml_escaped(outcome.subject + "." + group_of(outcome.case_name)),
+                                        xml_escaped(outcome.case_name), outcome.seconds);
+  const std::string words = xml_escaped(outcome.reason.empty() ? outcome.title : outcome.reason);
   if (outcome.verdict == Verdict::pass) return start + "/>\n";
   if (outcome.verdict == Verdict::skip || is_known(outcome))
     return fmt::format("{}>\n      <skipped message=\"{}\"/>\n    </testcase>\n", start,
-                       is_known(outcome) ? xml("known: " + outcome.listed) : words);
+                       is_known(outcome) ? xml_escaped("known: " + outcome.listed) : words);
   const char* kind = outcome.verdict == Verdict::fail ? "failure" : "error";
   return fmt::format("{0}>\n      <{1} type=\"{2}\" message=\"{3}\">{4}</{1}>\n    </testcase>\n", start,
-                     kind, verdict_name(outcome.verdict), words, xml(story(outcome)));
+                     kind, verdict_name(outcome.verdict), words, xml_escaped(story(outcome)));
 }
 
 std::string field(const std::string& text) {
@@ -110,8 +85,8 @@ std::string junit_report(const Run& run) {
     text += fmt::format(
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.6f}\" "
         "timestamp=\"{}\">\n{}  </testsuite>\n",
-        xml(subject.name), of.tests, of.failures, of.errors, of.skipped, of.seconds,
-        xml(run.host.date.substr(0, 19)), cases[subject.name]);
+        xml_escaped(subject.name), of.tests, of.failures, of.errors, of.skipped, of.seconds,
+        xml_escaped(run.host.date.substr(0, 19)), cases[subject.name]);
   }
   return text + "</testsuites>\n";
 }
@@ -135,10 +110,11 @@ std::string tap_report(const Run& run) {
 }
 
 std::string csv_report(const Run& run) {
-  std::string text = "subject,case,outcome,listed,reason\r\n";
+  std::string text = "subject,case,title,clauses,outcome,seconds,listed,reason\r\n";
   for (const auto& outcome : run.outcomes)
-    text += fmt::format("{},{},{},{},{}\r\n", field(outcome.subject), field(outcome.case_name),
-                        verdict_name(outcome.verdict), field(outcome.listed), field(outcome.reason));
+    text += fmt::format("{},{},{},{},{},{:.6f},{},{}\r\n", field(outcome.subject), field(outcome.case_name),
+                        field(outcome.title), fmt::join(outcome.clauses, " "), verdict_name(outcome.verdict),
+                        outcome.seconds, field(outcome.listed), field(outcome.reason));
   return text;
 }
 

@@ -56,11 +56,11 @@ TEST(Lists, TapMarksSkipsAndKnownDeviations) {
 
 TEST(Lists, CsvQuotesWhatItMust) {
   EXPECT_EQ(csv_report(small_run()),
-            "subject,case,outcome,listed,reason\r\n"
-            "a<b,g/passes,pass,,\r\n"
-            "a<b,g/skipped,skip,,\"no \"\"fuse\"\"\"\r\n"
-            "a<b,g/known,fail,it copies,\r\n"
-            "a<b,g/dies,crash,,\"signal 11\n\x01\"\r\n");
+            "subject,case,title,clauses,outcome,seconds,listed,reason\r\n"
+            "a<b,g/passes,,,pass,0.000000,,\r\n"
+            "a<b,g/skipped,,,skip,0.000000,,\"no \"\"fuse\"\"\"\r\n"
+            "a<b,g/known,,,fail,0.000000,it copies,\r\n"
+            "a<b,g/dies,,,crash,0.000000,,\"signal 11\n\x01\"\r\n");
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ Matrix matrix_of(const Run& run) {
   matrix.totals.resize(run.subjects.size());
   for (const SubjectInfo& subject : run.subjects) matrix.subjects.push_back(subject.name);
   for (const auto& [group, cases] : planned(run)) {
-    Matrix::Row row{group, {}};
+    Matrix::Row row{group, cases, {}};
     for (size_t i = 0; i < run.subjects.size(); ++i) {
       Cell cell;
       if (run.subjects[i].missing.empty()) {

@@ -21,6 +21,7 @@ struct Cell {
 struct Matrix {
   struct Row {
     std::string group;
+    size_t planned = 0;       // cases of the group
     std::vector<Cell> cells;  // one per subject
   };
   std::vector<std::string> subjects;

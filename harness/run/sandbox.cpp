@@ -19,16 +19,22 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "harness/ops/fd.h"
+#include "harness/ops/filesystem_type.h"
 #include "harness/ops/layers.h"
 
 namespace ovlcheck {
 namespace {
 
 constexpr const char* kScratch = "/scratch";
+
+constexpr std::pair<Privilege, const char*> kPrivileges[] = {{Privilege::automatic, "auto"},
+                                                             {Privilege::user_namespace, "userns"},
+                                                             {Privilege::root, "root"},
+                                                             {Privilege::none, "none"}};
 
 [[noreturn]] void broken(const std::string& what, int error = errno) {
   throw std::runtime_error(what + ": " + std::strerror(error));
@@ -93,27 +99,7 @@ bool enter_user_namespace() {
 std::string filesystem_name(int directory) {
   struct statfs info;
   if (fstatfs(directory, &info) != 0) broken("statfs of the scratch directory");
-  switch (static_cast<unsigned long>(info.f_type)) {
-    case 0x01021994:
-      return "tmpfs";
-    case 0xEF53:
-      return "ext4";
-    case 0x58465342:
-      return "xfs";
-    case 0x9123683E:
-      return "btrfs";
-    case 0x794c7630:
-      return "overlay";
-    case 0x858458f6:
-      return "ramfs";
-    case 0x65735546:
-      return "fuse";
-    default: {
-      std::ostringstream name;
-      name << "0x" << std::hex << info.f_type;
-      return name.str();
-    }
-  }
+  return filesystem_type(info.f_type);
 }
 
 // Is /dev/fuse there, can it be opened, and is it what it should be (containers hide devices behind
@@ -169,11 +155,15 @@ void show_host_entry(const std::string& name) {
 }  // namespace
 
 Privilege privilege_from_name(const std::string& name) {
-  if (name == "auto") return Privilege::automatic;
-  if (name == "userns") return Privilege::user_namespace;
-  if (name == "root") return Privilege::root;
-  if (name == "none") return Privilege::none;
+  for (const auto& [privilege, known] : kPrivileges)
+    if (name == known) return privilege;
   throw std::invalid_argument("unknown privilege \"" + name + "\": auto, userns, root or none");
+}
+
+std::string privilege_name(Privilege privilege) {
+  for (const auto& [known, name] : kPrivileges)
+    if (privilege == known) return name;
+  return "";
 }
 
 Sandbox::Sandbox(const SandboxRequest& request) {

@@ -15,6 +15,8 @@ enum class Privilege { automatic, user_namespace, root, none };
 // "auto", "userns", "root", "none"; throws std::invalid_argument with the choices.
 Privilege privilege_from_name(const std::string& name);
 
+std::string privilege_name(Privilege privilege);
+
 struct SandboxRequest {
   Privilege privilege = Privilege::automatic;
   std::string scratch;  // existing directory to make the scratch directory in; "" = a private tmpfs

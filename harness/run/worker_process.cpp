@@ -78,15 +78,11 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
 };
 
 std::vector<std::string> worker_arguments(const WorkerOptions& options) {
-  const char* privilege = options.sandbox.privilege == Privilege::root             ? "root"
-                          : options.sandbox.privilege == Privilege::user_namespace ? "userns"
-                          : options.sandbox.privilege == Privilege::none           ? "none"
-                                                                                   : "auto";
   std::vector<std::string> arguments = {"worker",
                                         "--subject",
                                         options.subject,
                                         "--privilege",
-                                        privilege,
+                                        privilege_name(options.sandbox.privilege),
                                         "--timeout",
                                         std::to_string(options.step_timeout)};
   if (!options.sandbox.scratch.empty())

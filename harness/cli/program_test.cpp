@@ -1,0 +1,124 @@
+// The program as its users start it: exit statuses, messages, shards as separate processes.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "harness/cli/commands.h"
+#include "harness/results/results.h"
+
+namespace ovlcheck {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Ended {
+  int status = -1;
+  std::string said;  // standard output and error
+};
+
+Ended program(const std::string& arguments) {
+  const std::string path = fs::path(own_program()).parent_path() / "ovlcheck";
+  FILE* pipe = popen((path + " " + arguments + " 2>&1").c_str(), "r");
+  Ended ended;
+  for (std::array<char, 4096> buffer; const size_t count = fread(buffer.data(), 1, buffer.size(), pipe);)
+    ended.said.append(buffer.data(), count);
+  const int status = pclose(pipe);
+  ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ended;
+}
+
+class Program : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = ::testing::TempDir() + "ovlcheck-program-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string file(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+    return (folder_ / name).string();
+  }
+  std::string in(const std::string& name) const { return (folder_ / name).string(); }
+
+  // Exit status 2 and words that contain `word`.
+  void expect_bad(const std::string& arguments, const std::string& word) {
+    const Ended ended = program(arguments + " --output " + in("unused"));
+    EXPECT_EQ(ended.status, kBadInput) << arguments << "\n" << ended.said;
+    EXPECT_NE(ended.said.find(word), std::string::npos) << arguments << "\n" << ended.said;
+  }
+
+  fs::path folder_;
+};
+
+// Outcomes without what differs between any two runs: how long it took, and times of day that were observed.
+std::vector<std::string> timeless(const std::string& folder) {
+  std::vector<std::string> all;
+  for (Outcome outcome : read_results(folder).outcomes) {
+    outcome.seconds = 0;
+    for (auto& deviation : outcome.deviations) deviation.observed.clear();
+    all.push_back(json_from_outcome(outcome).dump());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+TEST_F(Program, EightShardsMergedAreTheWholeRun) {
+  const std::string what =
+      "run --subject userlay --subject plain --filter reads --filter whiteouts --jobs 1 ";
+  std::vector<std::thread> processes;
+  std::array<Ended, 8> ended;
+  std::string shards;
+  for (size_t i = 0; i < ended.size(); ++i) {
+    const std::string shard = in("shard" + std::to_string(i + 1));
+    shards += shard + " ";
+    processes.emplace_back([&, i, shard] {
+      ended[i] = program(what + "--shard " + std::to_string(i + 1) + "/8 --output " + shard);
+    });
+  }
+  for (auto& process : processes) process.join();
+  for (const auto& one : ended) EXPECT_EQ(one.status, kAsExpected) << one.said;
+
+  const Ended merged = program("merge " + shards + "--output " + in("merged"));
+  ASSERT_EQ(merged.status, kAsExpected) << merged.said;
+  ASSERT_EQ(program(what + "--output " + in("whole")).status, kAsExpected);
+  EXPECT_EQ(timeless(in("merged")), timeless(in("whole")));
+  EXPECT_EQ(read_results(in("merged")).suite, read_results(in("whole")).suite);
+
+  const Ended incomplete = program("merge " + in("shard1") + " " + in("shard2") + " --output " + in("part"));
+  EXPECT_NE(incomplete.status, kAsExpected) << incomplete.said;
+}
+
+TEST_F(Program, ADescriptorFileIsASubject) {
+  const std::string mine = file("mine.json", R"({"name": "mine", "filesystem": "fuse", "dialect": "overlayfs",
+    "mount": ["no-such-program", "{lower}", "{upper}", "{mount}"]})");
+  const Ended ended = program("run --subject " + mine + " --filter reads --output " + in("run"));
+  EXPECT_EQ(ended.status, kAsExpected) << ended.said;
+  const auto run = read_results(in("run"));
+  ASSERT_EQ(run.subjects.size(), 1u);
+  EXPECT_EQ(run.subjects[0].name, "mine");
+  EXPECT_NE(run.subjects[0].missing, "");
+}
+
+TEST_F(Program, BadInputSaysWhereAndEndsWithTwo) {
+  expect_bad("run --subject nosuch", "fuse-overlayfs");
+  expect_bad("run --subject kernel --subject kernel", "twice");
+  expect_bad("run --mount-command 'prog {lower}'", "{mount}");
+  expect_bad("run --mount-command ''", "empty");
+  expect_bad("run --subject " + in("none.json"), "none.json");
+  expect_bad("run --subject " + file("bad.json", R"({"name": "x"})"), "bad.json");
+  expect_bad("run --filter nosuch", "ovlcheck list");
+  expect_bad("run --cases " + in("none"), "none");
+  expect_bad("run --shard 9/8", "2/8");
+  expect_bad("run --repeat 2 --resume", "exclude");
+}
+
+}  // namespace
+}  // namespace ovlcheck
