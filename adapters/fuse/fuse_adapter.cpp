@@ -77,8 +77,9 @@ std::optional<std::string> FuseAdapter::cannot_take(const Options& options) cons
 
 std::optional<std::string> FuseAdapter::cannot_do(const std::vector<Step>& steps) const {
   for (const Step& step : steps) {
-    const Json options =
-        step.op == "mount" || step.op == "remount" ? step.args.value(step.op, Json()) : Json();
+    const Json options = step.op == "mount" || step.op == "remount" || step.op == "overlay"
+                             ? step.args.value(step.op == "overlay" ? "mount" : step.op, Json())
+                             : Json();
     if (options.is_object())
       for (const auto& [option, value] : options.items())
         if (auto why = unsupported(descriptor_, option, value.is_string() ? value.get<std::string>() : ""))

@@ -124,8 +124,8 @@ class UserspaceAdapter : public Adapter {
   std::optional<std::string> cannot(const Case& c) const override {
     if (auto why = lacking(c.mount)) return why;
     for (const Step& step : c.steps) {
-      if (step.op != "mount" && step.op != "remount") continue;
-      const Json& change = step.args.at(step.op);
+      if (step.op != "mount" && step.op != "remount" && step.op != "overlay") continue;
+      const Json change = step.args.value(step.op == "overlay" ? "mount" : step.op, Json());
       if (!change.is_object()) continue;
       // That a combination is refused can be seen; what it would do once mounted cannot.
       const bool to_be_refused = step.expect.is_string() && step.expect != "ok";

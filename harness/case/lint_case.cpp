@@ -60,7 +60,7 @@ const char* giver(Given given) {
 }
 
 // Where a list of steps stands.
-enum class Inside { the_case, parallel, offline };
+enum class Inside { the_case, parallel, offline, overlay };
 
 class CaseLint {
  public:
@@ -112,8 +112,18 @@ class CaseLint {
 
   bool is_layer(const std::string& layer) const {
     if (layer == "upper" || layer == "work") return case_.upper.has_value();
+    if (const size_t dot = layer.find('.'); dot != layer.npos)
+      return is_layer_of_other(layer.substr(0, dot), layer.substr(dot + 1));
     return layer == "merged" || is_numbered(layer, "lower", case_.lowers.size()) ||
            is_numbered(layer, "data", case_.data.size());
+  }
+
+  bool is_layer_of_other(const std::string& name, const std::string& layer) const {
+    const auto found = others_.find(name);
+    if (found == others_.end()) return false;
+    const Json& args = found->second->args;
+    if (layer == "upper" || layer == "work") return !args.contains("upper") || !args.at("upper").is_null();
+    return layer == "merged" || is_numbered(layer, "lower", args.at("lower").size());
   }
 
   void check_layer(const std::string& layer, const std::string& pointer) {
@@ -123,6 +133,7 @@ class CaseLint {
     for (size_t i = 0; i < std::min<size_t>(case_.lowers.size(), 3); ++i)
       known += ", lower[" + std::to_string(i) + "]";
     if (!case_.data.empty()) known += ", data[0]";
+    for (const auto& [name, step] : others_) known += ", " + name + ".merged";
     tell(pointer, "there is no layer \"" + layer + "\"; known are " + known);
   }
 
@@ -241,6 +252,8 @@ class CaseLint {
       tell(step.where, "\"" + step.op + "\" cannot be done in \"parallel\"");
     } else if (inside == Inside::offline) {
       tell(step.where, "\"" + step.op + "\" cannot be done inside \"offline\"");
+    } else if (inside == Inside::overlay) {
+      tell(step.where, "\"" + step.op + "\" cannot be done inside another overlay");
     }
   }
 
@@ -248,6 +261,13 @@ class CaseLint {
     if (step.op == "mount") {
       if (mounted_) tell(step.where, "is mounted already; \"remount\" or an \"umount\" before it");
       mounted_ = may_succeed(step.expect);
+    } else if (step.op == "overlay") {
+      check_overlay(step);
+    } else if (step.op == "inside") {
+      check_inside(step);
+    } else if (step.op == "umount" && step.args.at("umount").is_string()) {
+      check_is_up(step.args.at("umount").get<std::string>(), step.where + "/umount");
+      up_.erase(step.args.at("umount").get<std::string>());
     } else if (step.op == "umount") {
       unmount(step);
       mounted_ = !may_succeed(step.expect);
@@ -273,8 +293,45 @@ class CaseLint {
     lose_names();
   }
 
+  // Other overlays.
+
+  void check_overlay(const Step& step) {
+    const std::string name = step.args.at("overlay").get<std::string>();
+    const auto check = [this](const Json& layer, const std::string& pointer) {
+      if (!layer.is_string()) return check_tree(layer, pointer);
+      const std::string path = layer.get<std::string>();
+      check_layer(path.substr(0, path.find('/')), pointer);
+    };
+    const Json& lowers = step.args.at("lower");
+    for (size_t i = 0; i < lowers.size(); ++i) check(lowers[i], step.where + "/lower/" + std::to_string(i));
+    if (step.args.contains("upper") && !step.args.at("upper").is_null())
+      check(step.args.at("upper"), step.where + "/upper");
+    if (step.args.contains("work")) check(step.args.at("work"), step.where + "/work");
+    if (!others_.emplace(name, &step).second)
+      tell(step.where + "/overlay", "there is already an overlay \"" + name + "\"");
+    if (may_succeed(step.expect)) up_.insert(name);
+  }
+
+  void check_is_up(const std::string& name, const std::string& pointer) {
+    if (up_.contains(name)) return;
+    tell(pointer, others_.contains(name)
+                      ? "the overlay \"" + name + "\" is not mounted here"
+                      : "there is no overlay \"" + name + "\"; an \"overlay\" must come first" +
+                            did_you_mean(name, {up_.begin(), up_.end()}));
+  }
+
+  // Its descriptors are its own.
+  void check_inside(const Step& step) {
+    const std::string name = step.args.at("inside").get<std::string>();
+    check_is_up(name, step.where + "/inside");
+    std::swap(given_, given_inside_[name]);
+    for (const auto& track : step.tracks) check_steps(track, Inside::overlay);
+    std::swap(given_, given_inside_[name]);
+  }
+
   // Descriptors and mappings die with the mount; handles and results stay.
   void lose_names() {
+    up_.clear();
     for (const auto& [name, kind] : given_) lost_.insert(name);
     std::erase_if(given_, [](const auto& given) {
       return given.second != Given::handle && given.second != Given::result;
@@ -329,6 +386,9 @@ class CaseLint {
   const Case& case_;
   bool mounted_;
   std::map<std::string, Given> given_;
+  std::map<std::string, const Step*> others_;  // overlays besides the first, by name
+  std::set<std::string> up_;                   // those of them that are mounted
+  std::map<std::string, std::map<std::string, Given>> given_inside_;
   std::set<std::string> lost_;  // names of what an unmount closed
   Results results_;
   std::vector<Problem> problems_;

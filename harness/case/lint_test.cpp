@@ -49,6 +49,9 @@ TEST(LintCase, IsContentWithGoodCases) {
        R"({"lower": [{}, {}], "steps": [{"remount": true, "order": [1, 0]}, {"offline": "lower[1]", "steps":
                [{"open": "f", "as": "x"}, {"write": "x", "data": "y"}]}, {"offline": "upper", "tree": {"w": {"whiteout": true}}}]})",
        R"({"steps": [{"parallel": [[{"mkdir": "a"}, {"barrier": "x"}], [{"barrier": "x"}, {"open": "a", "as": "fd"}]]}, {"fstat": "fd"}]})",
+       R"({"steps": [{"overlay": "two", "lower": ["merged", {}]}, {"inside": "two", "steps": [{"open": "f", "as": "x"}]},
+               {"inside": "two", "steps": [{"read": "x"}]}, {"tree": "two.lower[1]", "expect": {}}, {"umount": "two"},
+               {"overlay": "three", "lower": ["two.upper", "two.lower[0]/d"], "upper": null}], "after": {"two.upper": {}}})",
        R"({"data": [{}], "after": {"merged": {}, "upper": {}, "work": {}, "lower[0]": {}, "data[0]": {}}})",
        R"({"after": {"if": {"samefs": true}, "then": {"merged": {}}, "else": {"upper": {}}}})",
        R"({"lower": [{"d/": {"f": "x"}, "g": {"hardlink": "d/f"}}]})"})
@@ -141,6 +144,32 @@ TEST(LintCase, FindsTreesThatMakeNoSense) {
   EXPECT_EQ(said_of_steps(R"({"tree": "merged", "expect": {"a": "x", "a/": {}}})"),
             "/steps/0/expect/a~1: there is already a node of this name\n");
   EXPECT_NE(said_of_steps(R"({"offline": "upper", "tree": {"a/b": ""}})"), "");
+}
+
+TEST(LintCase, ChecksOtherOverlays) {
+  EXPECT_EQ(said_of_steps(R"({"overlay": "two", "lower": ["lower[3]"]})")
+                .find("/steps/0/lower/0: there is no layer"),
+            0u);
+  EXPECT_NE(said_of_steps(R"({"overlay": "two", "lower": ["merged"], "upper": "uper"})"), "");
+  EXPECT_NE(said_of_steps(R"({"overlay": "two", "lower": ["merged"], "work": "wrk"})"), "");
+  EXPECT_NE(said_of_steps(R"({"overlay": "two", "lower": [{"f": {}}]})"), "");
+  EXPECT_NE(
+      said_of_steps(R"({"overlay": "two", "lower": ["merged"]}, {"overlay": "two", "lower": ["merged"]})"),
+      "");
+  EXPECT_NE(
+      said_of_steps(
+          R"({"overlay": "two", "lower": ["merged"], "upper": null}, {"tree": "two.upper", "expect": {}})"),
+      "");
+  EXPECT_EQ(said_of_steps(R"({"inside": "two", "steps": []})"),
+            "/steps/0/inside: there is no overlay \"two\"; an \"overlay\" must come first\n");
+  const std::string two = R"({"overlay": "two", "lower": ["merged"]}, )";
+  EXPECT_EQ(said_of_steps((two + R"({"umount": "two"}, {"inside": "two", "steps": []})").c_str()),
+            "/steps/2/inside: the overlay \"two\" is not mounted here\n");
+  EXPECT_NE(said_of_steps((two + R"({"remount": true}, {"inside": "two", "steps": []})").c_str()), "");
+  EXPECT_NE(said_of_steps((two + R"({"inside": "two", "steps": [{"remount": true}]})").c_str()), "");
+  EXPECT_NE(said_of_steps(
+                (two + R"({"inside": "two", "steps": [{"open": "f", "as": "x"}]}, {"read": "x"})").c_str()),
+            "");
 }
 
 TEST(LintCase, FindsStepsInTheWrongPlace) {

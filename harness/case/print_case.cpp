@@ -155,6 +155,16 @@ class CasePrinter {
       if (one.op == "offline") line(indent, "build");
       page_ += describe(tree_from_json(*tree, ""), static_cast<int>(indent + 2));
     }
+    if (one.op == "overlay") {
+      const auto own_layer = [&](const std::string& name, const Json& tree) {
+        if (!tree.is_object() || tree.empty()) return;
+        line(indent, name);
+        page_ += describe(tree_from_json(tree, ""), static_cast<int>(indent + 2));
+      };
+      if (one.args.contains("upper")) own_layer("upper", one.args.at("upper"));
+      for (size_t i = 0; i < one.args.at("lower").size(); ++i)
+        own_layer(fmt::format("lower[{}]", i), one.args.at("lower")[i]);
+    }
     for (size_t i = 0; i < one.tracks.size(); ++i)
       steps(one.tracks[i], indent,
             one.op == "parallel" ? std::string(1, static_cast<char>('a' + i % 26)) : "");

@@ -47,6 +47,7 @@ std::string operand_in_words(const Step& step, Operand operand) {
     case Operand::program:
       return joined(value, " ");
     case Operand::options:
+      if (value.is_string()) return word(value);  // umount of another overlay
       return value.is_object() && !value.empty() ? "with " + options_in_words(value) : "";
     case Operand::tracks:
       return "";
@@ -83,9 +84,28 @@ std::string member_in_words(const std::string& name, const Json& value) {
   return name + " " + word(value);
 }
 
+// A layer of another overlay: the name of one that is there, or what is told below the step.
+std::string layer_in_words(const Json& layer) {
+  return layer.is_string() ? word(layer) : "a tree of its own";
+}
+
+std::string overlay_in_words(const Json& args) {
+  std::string words = "mount the overlay " + word(args.at("overlay")) + ": ";
+  words += !args.contains("upper")      ? "an empty upper of its own"
+           : args.at("upper").is_null() ? "no upper"
+                                        : layer_in_words(args.at("upper"));
+  for (const Json& layer : args.at("lower")) words += " over " + layer_in_words(layer);
+  if (args.contains("work")) words += ", work in " + word(args.at("work"));
+  if (args.contains("mount") && !args.at("mount").empty())
+    words += ", with " + options_in_words(args.at("mount"));
+  return words;
+}
+
 // "offline" and "look at" read better than the names of their operations.
 std::string harness_step_in_words(const Step& step) {
   if (step.op == "offline") return "while unmounted, in " + word(step.args.at("offline"));
+  if (step.op == "overlay") return overlay_in_words(step.args);
+  if (step.op == "inside") return "in the overlay " + word(step.args.at("inside"));
   if (step.op == "tree") return "look at " + word(step.args.at("tree"));
   if (step.op == "volume") return "bind-mount a volume over " + word(step.args.at("volume"));
   if (step.op == "parallel") return "at the same time";

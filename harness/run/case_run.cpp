@@ -17,6 +17,7 @@
 #include "harness/ops/fd.h"
 #include "harness/ops/kernel_vfs.h"
 #include "harness/ops/layers.h"
+#include "harness/run/other_overlays.h"
 #include "harness/run/requirements.h"
 
 namespace ovlcheck {
@@ -56,7 +57,8 @@ class CaseRun {
         sandbox_(sandbox),
         progress_(progress),
         watches_steps_(watches_steps),
-        options_(c.mount) {}
+        options_(c.mount),
+        others_(adapter, c.actors) {}
 
   void run(Observation& seen) {
     prepare();
@@ -71,7 +73,7 @@ class CaseRun {
     const uint64_t lowers = fingerprint_of_lowers();
     for (const auto& step : case_.steps) {
       // After a refused mount nothing more can be done; the judge knows whether it had to be refused.
-      if (refused_ && needs_mount(step)) break;
+      if ((refused_ && needs_mount(step)) || needs_refused_overlay(step)) break;
       seen.steps.push_back(run_step(step));
       if (!seen.steps.back().skip.empty()) throw Stop{End::skip, step.op + ": " + seen.steps.back().skip};
     }
@@ -153,6 +155,9 @@ class CaseRun {
       const std::string name = group + layer.substr(prefix.size(), layer.size() - prefix.size() - 1);
       if (faccessat(dirs_.dir, name.c_str(), F_OK, 0) == 0) return name;
     }
+    if (const size_t dot = layer.find('.'); dot != layer.npos)
+      if (const LayerDirs* dirs = others_.layers(layer.substr(0, dot)))
+        if (const auto directory = layer_directory(*dirs, layer.substr(dot + 1))) return *directory;
     throw Stop{adapter_.has_layers() ? End::error : End::skip, "there is no layer " + layer};
   }
 
@@ -166,6 +171,7 @@ class CaseRun {
   }
 
   void take_down() {
+    if (auto down = others_.unmount_all(); !down) stop("unmount another overlay", down.error());
     if (!mount_) return;
     executor_.reset();
     for (; !volumes_.empty(); volumes_.pop_back()) {
@@ -232,23 +238,45 @@ class CaseRun {
 
   static bool needs_mount(const Step& step) {
     if (step.op == "tree") return step.args.at("tree") == "merged";
-    return step.op != "mount" && step.op != "umount" && step.op != "remount" && step.op != "offline";
+    for (const char* works_without : {"mount", "umount", "remount", "offline", "overlay", "inside"})
+      if (step.op == works_without) return false;
+    return true;
+  }
+
+  // Is the step about another overlay that is not there, because it was refused?
+  bool needs_refused_overlay(const Step& step) {
+    if (step.op != "inside" && step.op != "umount" && step.op != "tree") return false;
+    const Json& name = step.args.at(step.op);
+    return name.is_string() && is_refused_overlay(name.get<std::string>());
+  }
+
+  bool is_refused_overlay(const std::string& layer) {
+    const size_t dot = layer.find('.');
+    const std::string name = layer.substr(0, dot);
+    const bool needs_it_mounted = dot == layer.npos || layer.ends_with(".merged");
+    return needs_it_mounted && others_.layers(name) && !others_.mounted(name);
   }
 
   StepResult perform(const Step& step) {
     if (step.op == "mount") return mount_step(step);
-    if (step.op == "umount") return down_step();
+    if (step.op == "umount") return down_step(step);
     if (step.op == "remount") return remount_step(step);
     if (step.op == "offline") return offline_step(step);
     if (step.op == "tree") return tree_step(step);
+    if (step.op == "overlay") return overlay_step(step);
+    if (step.op == "inside") return inside_step(step);
     if (!mount_) throw Stop{End::error, "a step needs the tree to be mounted"};
     if (step.op == "volume") return volume_step(step);
     return executor_->run(step);
   }
 
-  StepResult down_step() {
-    take_down();
-    return {};
+  StepResult down_step(const Step& step) {
+    StepResult result;
+    if (!step.args.at("umount").is_string())
+      take_down();
+    else if (auto down = others_.unmount(step.args["umount"].get<std::string>()); !down)
+      result.error = down.error();
+    return result;
   }
 
   StepResult mount_step(const Step& step) {
@@ -263,15 +291,72 @@ class CaseRun {
   }
 
   StepResult up_again() {
-    StepResult result;
     const auto error = bring_up();
     refused_ = error.has_value();
-    if (error) {
-      if (error->error == kNotOffered) result.skip = error->message;
-      result.error = error->error == 0 ? EIO : error->error;
-      result.value = Json{{"message", error->message}};
-    }
+    return mounting_result(error);
+  }
+
+  static StepResult mounting_result(const std::optional<MountError>& error) {
+    StepResult result;
+    if (!error) return result;
+    if (error->error == kNotOffered) result.skip = error->message;
+    result.error = error->error == 0 ? EIO : error->error;
+    result.value = Json{{"message", error->message}};
     return result;
+  }
+
+  StepResult overlay_step(const Step& step) {
+    if (!adapter_.has_layers()) throw Stop{End::skip, "this subject keeps no layers"};
+    const std::string name = step.args.at("overlay").get<std::string>();
+    LayerDirs dirs;
+    dirs.dir = dirs_.dir;
+    dirs.path = dirs_.path;
+    dirs.merged = name + ".merged";
+    make_directory(dirs.merged);
+    for (const auto& lower : step.args.at("lower"))
+      dirs.lowers.push_back(layer_for_other(lower, name + ".lower" + std::to_string(dirs.lowers.size())));
+    const Json upper = step.args.value("upper", Json::object());
+    if (!upper.is_null()) {
+      dirs.upper = layer_for_other(upper, name + ".upper");
+      dirs.work = layer_for_other(step.args.value("work", Json::object()), name + ".work");
+    }
+    if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
+    return mounting_result(others_.mount(name, std::move(dirs),
+                                         changed_options({}, step.args.value("mount", Json::object()), "")));
+  }
+
+  // The directory of a layer of another overlay: one of its own if `layer` is a tree, else the one it names.
+  std::string layer_for_other(const Json& layer, const std::string& own_name) {
+    if (layer.is_object()) {
+      make_directory(own_name);
+      build(own_name, tree_from_json(layer, ""), true);
+      return own_name;
+    }
+    const std::string path = bytes_from_text(layer.get<std::string>());
+    const size_t slash = std::min(path.find('/'), path.size());
+    const std::string named = path.substr(0, slash);
+    if (named == "merged" ? mount_ && mount_->directory() < 0 : others_.has_no_directory(named))
+      throw Stop{End::skip, "a layer in " + named + " needs a real mount"};
+    return directory_of(named) + path.substr(slash);
+  }
+
+  StepResult inside_step(const Step& step) {
+    Executor* executor = others_.executor(step.args.at("inside").get<std::string>());
+    if (!executor) throw Stop{End::error, "no such overlay is mounted"};
+    StepResult result;
+    run_inner(*executor, step, result);
+    if (auto home = go_home(); !home) stop("leave the other overlay", home.error());
+    return result;
+  }
+
+  void run_inner(Executor& executor, const Step& step, StepResult& result) {
+    result.tracks.emplace_back();
+    for (const auto& inner : step.tracks.at(0)) {
+      progress_.begin_step(inner.where);
+      result.tracks[0].push_back(executor.run(inner));
+      result.tracks[0].back().ran = true;
+      if (!result.tracks[0].back().skip.empty()) result.skip = result.tracks[0].back().skip;
+    }
   }
 
   void change_options(const Json& change, const Json& args) {
@@ -298,13 +383,7 @@ class CaseRun {
         throw Stop{End::skip,
                    std::string("cannot confine steps to a layer here: ") + std::strerror(vfs.error())};
       Executor executor(**vfs, case_.actors);
-      result.tracks.emplace_back();
-      for (const auto& inner : step.tracks.at(0)) {
-        progress_.begin_step(inner.where);
-        result.tracks[0].push_back(executor.run(inner));
-        result.tracks[0].back().ran = true;
-        if (!result.tracks[0].back().skip.empty()) result.skip = result.tracks[0].back().skip;
-      }
+      run_inner(executor, step, result);
       executor.forget();
       (*vfs)->let_go();
     }
@@ -355,6 +434,14 @@ class CaseRun {
       if (!mount_) throw Stop{End::error, "merged is not mounted"};
       return mount_->directory() >= 0 ? snapshot(mount_->directory()) : snapshot(mount_->vfs());
     }
+    if (layer.ends_with(".merged")) {
+      Mount* other = others_.mounted(layer.substr(0, layer.find('.')));
+      if (!other) throw Stop{End::error, layer + " is not mounted"};
+      return other->directory() >= 0 ? snapshot(other->directory()) : snapshot(other->vfs());
+    }
+    // Not kept open: what lies in merged would keep it busy.
+    if (layer.find('.') != layer.npos)
+      return adapter_.dialect().decode(snapshot(open_directory(directory_of(layer)).get()));
     return adapter_.dialect().decode(snapshot(layer_fd(layer)));
   }
 
@@ -374,6 +461,7 @@ class CaseRun {
     collect_layers(case_.after, wanted);
     wanted.erase("merged");
     if (!dirs_.upper.empty()) wanted.insert("upper");
+    std::erase_if(wanted, [this](const std::string& layer) { return is_refused_overlay(layer); });
     for (const auto& layer : wanted) seen.trees[layer] = look_at(layer);
   }
 
@@ -396,6 +484,7 @@ class CaseRun {
   std::map<std::string, Fd> layer_fds_;
   std::vector<uint64_t> fingerprints_;
   std::unique_ptr<Mount> mount_;
+  OtherOverlays others_;  // go down before the first
   std::unique_ptr<Executor> executor_;
   std::vector<std::string> volumes_;  // mount points relative to the case's directory
 };
