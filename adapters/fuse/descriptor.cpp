@@ -126,19 +126,6 @@ Descriptor descriptor_from_json(const Json& json) {
   throw BadCase(std::move(problems));
 }
 
-// Words of a command line; throws BadCase.
-std::vector<std::string> words(const std::string& line) {
-  std::vector<std::string> all;
-  try {
-    const boost::escaped_list_separator<char> separator("\\", " \t\n", "\"'");
-    for (const std::string& word : boost::tokenizer<boost::escaped_list_separator<char>>(line, separator))
-      if (!word.empty()) all.push_back(word);
-  } catch (const boost::escaped_list_error& error) {
-    throw BadCase("", "mount command \"" + line + "\": " + error.what());
-  }
-  return all;
-}
-
 }  // namespace
 
 Descriptor read_descriptor(const std::string& text, const std::string& file) {
@@ -168,9 +155,21 @@ Descriptor shipped_descriptor(const std::string& name) {
   return read_descriptor(std::string(found->second), name + ".json");
 }
 
+std::vector<std::string> command_words(const std::string& line) {
+  std::vector<std::string> all;
+  try {
+    const boost::escaped_list_separator<char> separator("\\", " \t\n", "\"'");
+    for (const std::string& word : boost::tokenizer<boost::escaped_list_separator<char>>(line, separator))
+      if (!word.empty()) all.push_back(word);
+  } catch (const boost::escaped_list_error& error) {
+    throw BadCase("", "mount command \"" + line + "\": " + error.what());
+  }
+  return all;
+}
+
 Descriptor descriptor_for_command(const std::string& command_template) {
   Descriptor d;
-  d.mount = words(command_template);
+  d.mount = command_words(command_template);
   if (d.mount.empty()) throw BadCase("", "the mount command is empty");
   d.name = std::filesystem::path(d.mount.front()).filename().string();
   d.filesystem = "fuse";

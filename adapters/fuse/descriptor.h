@@ -51,9 +51,11 @@ std::vector<std::string> shipped_descriptors();
 // One of those by name; the name must be known.
 Descriptor shipped_descriptor(const std::string& name);
 
-// A descriptor for a command line such as "mycmd {lower} {upper} {work} {mount}": words are split at blanks,
-// quotes and backslashes keep them together; lowers are joined with ':', marks are those of overlayfs, and
-// options are passed on if the command has {options}. Throws BadCase.
+// Words of a command line: split at blanks, kept together by quotes and backslashes. Throws BadCase.
+std::vector<std::string> command_words(const std::string& line);
+
+// A descriptor for a command line such as "mycmd {lower} {upper} {work} {mount}": lowers are joined with ':',
+// marks are those of overlayfs, and options are passed on if the command has {options}. Throws BadCase.
 Descriptor descriptor_for_command(const std::string& command_template);
 
 }  // namespace ovlcheck

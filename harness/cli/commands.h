@@ -23,6 +23,7 @@ void add_merge(CLI::App& app, int& status);
 void add_report(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
+void add_init(CLI::App& app, int& status);
 void add_worker(CLI::App& app, int& status);
 void add_vm(CLI::App& app, int& status);
 void add_timeline(CLI::App& app, int& status);

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   add_merge(app, status);
   add_bench(app, status);
   add_doctor(app, status);
+  add_init(app, status);
   add_worker(app, status);
   add_vm(app, status);
   add_timeline(app, status);

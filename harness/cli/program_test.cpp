@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
+#include "adapters/adapter.h"
 #include "harness/cli/commands.h"
 #include "harness/results/results.h"
 
@@ -105,6 +107,44 @@ TEST_F(Program, ADescriptorFileIsASubject) {
   ASSERT_EQ(run.subjects.size(), 1u);
   EXPECT_EQ(run.subjects[0].name, "mine");
   EXPECT_NE(run.subjects[0].missing, "");
+}
+
+TEST_F(Program, TheManualNamesEveryCommandAndCompletionEverySubject) {
+  const std::string help = program("--help").said;
+  const auto text = [](const std::string& name) {
+    std::ifstream in(std::string(OVLCHECK_SOURCE_DIR "/harness/cli/") + name);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::string manual = text("ovlcheck.1"), completion = text("completion.bash");
+  std::istringstream lines(help.substr(help.find("Subcommands:")));
+  std::string line;
+  std::getline(lines, line);
+  for (std::string name; std::getline(lines, line) && std::istringstream(line) >> name;)
+    EXPECT_NE(manual.find(".B " + name + "\n"), std::string::npos) << name;
+  for (const auto& subject : known_subjects())
+    EXPECT_NE(completion.find(subject), std::string::npos) << subject;
+}
+
+TEST_F(Program, InitFindsOutHowAProgramMounts) {
+  const std::string program_path = fs::path(own_program()).parent_path() / "userlay";
+  if (program("doctor").said.find("userlay-fuse         ready") == std::string::npos)
+    GTEST_SKIP() << "no FUSE mounts here; `ovlcheck doctor` says why";
+  const Ended ended = program("init " + program_path + " --output " + folder_.string());
+  ASSERT_EQ(ended.status, kAsExpected) << ended.said;
+  const Json found = Json::parse(std::ifstream(in("userlay.json")));
+  EXPECT_EQ(found["dialect"], "overlayfs");
+  EXPECT_EQ(found["kernel_options"], true);
+  EXPECT_TRUE(found.contains("mount_read_only"));
+  EXPECT_TRUE(fs::exists(in("userlay-ci.yml")));
+  const Ended run =
+      program("run --subject " + in("userlay.json") + " --filter whiteouts --output " + in("run"));
+  EXPECT_EQ(run.status, kAsExpected) << run.said;
+
+  const Ended again = program("init " + program_path + " --output " + folder_.string());
+  EXPECT_NE(again.said.find("File exists"), std::string::npos) << again.said;
+  const Ended none = program("init /bin/false --output " + folder_.string());
+  EXPECT_EQ(none.status, kBroken);
+  EXPECT_NE(none.said.find("{lower}"), std::string::npos) << none.said;
 }
 
 TEST_F(Program, BadInputSaysWhereAndEndsWithTwo) {
