@@ -74,7 +74,7 @@ std::vector<Operation> table() {
       {"parallel", tracks, {}, {}, true},
       {"put", path, {"data", "flags", "offset", "mode"}, {"count"}},
       {"read", descriptor, {"count", "offset"}, {"data", "count"}},
-      {"readdir", path_or_descriptor, {"count", "rewind", "seek"}, {"entries", "inos", "next"}},
+      {"readdir", path_or_descriptor, {"count", "rewind", "seek"}, {"entries", "count", "inos", "next"}},
       {"readlink", path, {}, {"target"}},
       {"remount", options, {"order"}, {}, true},
       {"removexattr", path, {"name"}, {}},

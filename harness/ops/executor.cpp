@@ -151,8 +151,10 @@ struct Executor::State {
   Names names;
 };
 
-Executor::Executor(Vfs& vfs, const std::map<std::string, Actor>& actors)
-    : state_(std::make_unique<State>(vfs, actors)) {}
+Executor::Executor(Vfs& vfs, const std::map<std::string, Actor>& actors, NamedHandles handles)
+    : state_(std::make_unique<State>(vfs, actors)) {
+  for (auto& [name, handle] : handles) state_->names.put_handle(name, std::move(handle));
+}
 
 Executor::~Executor() {
   forget();
@@ -165,6 +167,10 @@ StepResult Executor::run(const Step& step) {
 void Executor::forget() {
   for (int fd : state_->names.clear()) (void)state_->mounter.close(fd);  // may have been closed by the case
   state_->views.clear();
+}
+
+NamedHandles Executor::handles() const {
+  return state_->names.handles();
 }
 
 }  // namespace ovlcheck

@@ -12,12 +12,15 @@
 
 namespace ovlcheck {
 
+// File handles by the names a case has given them.
+using NamedHandles = std::map<std::string, FileHandle>;
+
 // Holds the names a case has given to descriptors, mappings and results. One per mounted tree; descriptors
 // die with it (call forget() before an unmount).
 class Executor {
  public:
-  // `actors` and `vfs` must outlive it.
-  Executor(Vfs& vfs, const std::map<std::string, Actor>& actors);
+  // `actors` and `vfs` must outlive it. `handles`: those that were taken from earlier mounts of the tree.
+  Executor(Vfs& vfs, const std::map<std::string, Actor>& actors, NamedHandles handles = {});
   ~Executor();
 
   // Runs one step; what a file system does never throws, a wrong case (an unknown name) throws BadCase.
@@ -25,6 +28,8 @@ class Executor {
   StepResult run(const Step& step);
   // Closes all descriptors and mappings, forgets the actors' views.
   void forget();
+  // All file handles named so far: they outlive a mount.
+  NamedHandles handles() const;
 
  private:
   struct State;

@@ -87,6 +87,11 @@ FileHandle Names::handle(const std::string& name) const {
   return named(handles_, name, "file handle");
 }
 
+NamedHandles Names::handles() const {
+  std::lock_guard lock(mutex_);
+  return handles_;
+}
+
 std::vector<int> Names::clear() {
   std::lock_guard lock(mutex_);
   for (const auto& [name, mapping] : mappings_)

@@ -34,6 +34,7 @@ class Names {
   int64_t position(const std::string& name) const;
   void put_handle(const std::string& name, FileHandle handle);
   FileHandle handle(const std::string& name) const;
+  NamedHandles handles() const;
   // Unmaps all mappings, forgets all names and gives back the descriptors, for the caller to close.
   std::vector<int> clear();
 
@@ -43,7 +44,7 @@ class Names {
   std::vector<int> nameless_;  // still open, their name was given to another descriptor
   std::map<std::string, Mapping> mappings_;
   std::map<std::string, int64_t> positions_;
-  std::map<std::string, FileHandle> handles_;
+  NamedHandles handles_;
 };
 
 // One step about to be done.

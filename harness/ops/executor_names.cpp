@@ -78,7 +78,9 @@ StepResult entries_of(const Operands& operands, int fd) {
     }
   }
   if (!operands.step.as.empty()) operands.names.put_position(operands.step.as, position);
+  const size_t count = entries.size();
   return success({{"entries", std::move(entries)},
+                  {"count", count},
                   {"types", std::move(types)},
                   {"inos", std::move(inos)},
                   {"next", position}});

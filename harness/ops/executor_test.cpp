@@ -164,6 +164,7 @@ TEST_F(ExecutorTest, ListingsGoOnWhereTheyStopped) {
   EXPECT_EQ(all, "ENOENT");
   const Json root = value(R"({"readdir": "/"})");
   EXPECT_EQ(root["entries"].size(), 2U);
+  EXPECT_EQ(root["count"], 2);
   EXPECT_EQ(root["types"]["d"], "dir");
   EXPECT_EQ(root["inos"]["g"], value(R"({"stat": "g"})")["ino"]);
   EXPECT_EQ(error(R"({"open": "/", "flags": "O_RDONLY", "as": "fd"})"), "ok");
@@ -244,6 +245,7 @@ TEST_F(ExecutorTest, WatchesLocksAndHandles) {
   EXPECT_EQ(error(R"({"lease": "a", "type": "F_WRLCK"})"), "EAGAIN");  // opened twice
   if (error(R"({"name_to_handle": "g", "as": "h"})") == "ok") {
     EXPECT_EQ(error(R"({"open_by_handle": "h", "flags": "O_RDONLY", "as": "again"})"), "ok");
+    EXPECT_EQ(executor_->handles().count("h"), 1U);
     EXPECT_EQ(value(R"({"read": "again"})")["data"], "other");
   }
 }

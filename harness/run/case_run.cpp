@@ -166,13 +166,14 @@ class CaseRun {
     auto mounted = adapter_.mount(dirs_, options_);
     if (!mounted) return mounted.error();
     mount_ = std::move(*mounted);
-    executor_ = std::make_unique<Executor>(mount_->vfs(), case_.actors);
+    executor_ = std::make_unique<Executor>(mount_->vfs(), case_.actors, std::move(handles_));
     return std::nullopt;
   }
 
   void take_down() {
     if (auto down = others_.unmount_all(); !down) stop("unmount another overlay", down.error());
     if (!mount_) return;
+    handles_ = executor_->handles();
     executor_.reset();
     for (; !volumes_.empty(); volumes_.pop_back()) {
       if (fchdir(dirs_.dir) != 0 || umount2(volumes_.back().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
@@ -486,6 +487,7 @@ class CaseRun {
   std::unique_ptr<Mount> mount_;
   OtherOverlays others_;  // go down before the first
   std::unique_ptr<Executor> executor_;
+  NamedHandles handles_;              // of the mounts before
   std::vector<std::string> volumes_;  // mount points relative to the case's directory
 };
 
