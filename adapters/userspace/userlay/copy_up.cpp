@@ -83,6 +83,10 @@ Result<void> Core::copy_up_locked(const NodePtr& node, std::size_t link, CopyDat
                                   PreparedCopy* prepared) {
   if (copied_up(*node, link, data)) return {};
   if (read_only_) return tl::unexpected(EROFS);
+  // Even a copy without data is made only of a file whose data are there (ovl_verify_lowerdata).
+  if (!node->data_redirect.empty() && !node->upper_data) {
+    if (auto data_found = data_of(node); !data_found) return forward(data_found);
+  }
   if (!node->links.empty()) {
     if (auto r = copy_up_locked(node->links[link].parent, 0, CopyData::kNone, nullptr); !r) return r;
   }

@@ -57,6 +57,14 @@ struct PreparedCopy {
   bool ready = false;
 };
 
+// Removes what an interrupted mount left, as deep as the kernel does; `level` counts directories below the
+// work base. EINVAL for "work/incompat" with something in it.
+Result<void> clean_leftover(const At& directory, const std::string& name, bool is_dir, int level);
+
+// Can these bytes be a handle in the format of origin marks and index names? EINVAL if not, ENODATA if they
+// are of a version, with flags or from a machine that is not known here.
+Result<void> check_handle_format(std::string_view value);
+
 class Core {
  public:
   explicit Core(Options options);

@@ -167,6 +167,7 @@ Result<void> Core::clean_index() {
     if (!stale) {
       auto handle = from_hex(entry.name);
       if (!handle) return forward(handle);
+      if (auto known = check_handle_format(*handle); !known) return known;
       if (is_dir || MarkReader(marks_, at).is_whiteout(*st)) continue;
       MarkReader marks(marks_, at);
       auto origin = marks.get(Mark::kOrigin);
@@ -180,8 +181,7 @@ Result<void> Core::clean_index() {
       }
     }
     if (!stale) continue;
-    auto removed = is_dir ? sys::rmdir(at.fd(), at.c_str()) : sys::unlink(at.fd(), at.c_str());
-    if (!removed) return removed;
+    if (auto removed = clean_leftover(At{*dir, ""}, entry.name, is_dir, 1); !removed) return removed;
   }
   return {};
 }

@@ -299,13 +299,20 @@ Result<NodePtr> Core::resolve(const NodePtr& parent, const std::string& name) {
   return instantiate(parent, name, std::move(*found));
 }
 
-// A regular file at an absolute path in one data-only layer; neither symlinks nor marks mean anything there.
+// A regular file at an absolute path in one data-only layer, out of which no path leads; neither symlinks nor
+// marks mean anything there.
 Result<RealPtr> Core::find_data(const RealPtr& root, std::string_view path) {
-  RealPtr here = root;
+  std::vector<RealPtr> way{root};
   while (!path.empty()) {
     path.remove_prefix(1);
     const std::string element(path.substr(0, path.find('/')));
     path.remove_prefix(element.size());
+    if (element == "..") {
+      if (way.size() == 1) return tl::unexpected(EXDEV);
+      way.pop_back();
+    }
+    if (element == "." || element == "..") continue;
+    const RealPtr& here = way.back();
     auto at = fds_.child(here, element);
     if (!at) return forward(at);
     auto st = sys::stat(*at);
@@ -314,9 +321,10 @@ Result<RealPtr> Core::find_data(const RealPtr& root, std::string_view path) {
     if (!path.empty() && !S_ISDIR(st->st_mode)) return tl::unexpected(S_ISLNK(st->st_mode) ? ELOOP : ENOTDIR);
     auto next = add_child_real(here, element, *st);
     if (!next) return next;
-    here = *next;
+    way.push_back(*next);
   }
-  return here;
+  if (way.back()->is_dir()) return tl::unexpected(ENOENT);
+  return way.back();
 }
 
 // The lower object that holds the data of a metacopy or a lower file.

@@ -16,15 +16,16 @@ constexpr unsigned char kPathUpper = 4;
 constexpr unsigned char kKnownFlags = kBigEndian | kAnyEndian | kPathUpper;
 constexpr unsigned char kOurEndian = std::endian::native == std::endian::big ? kBigEndian : 0;
 
-bool usable(const std::string& value) {
-  if (value.size() < kHeader || value[0] != kVersion || value[1] != kMagic) return false;
-  if (static_cast<unsigned char>(value[2]) > value.size()) return false;
-  const auto flags = static_cast<unsigned char>(value[3]);
-  if (flags & ~kKnownFlags) return false;
-  return (flags & kAnyEndian) || (flags & kBigEndian) == kOurEndian;
-}
-
 }  // namespace
+
+Result<void> check_handle_format(std::string_view value) {
+  if (value.size() < kHeader || value[1] != kMagic) return tl::unexpected(EINVAL);
+  if (static_cast<unsigned char>(value[2]) > value.size()) return tl::unexpected(EINVAL);
+  const auto flags = static_cast<unsigned char>(value[3]);
+  const bool our_endian = (flags & kAnyEndian) || (flags & kBigEndian) == kOurEndian;
+  if (value[0] != kVersion || (flags & ~kKnownFlags) || !our_endian) return tl::unexpected(ENODATA);
+  return {};
+}
 
 // The handle of a layer's object as stored in marks and index names.
 Result<std::string> Core::encode_handle(const RealPtr& real) {
@@ -52,7 +53,7 @@ Result<std::string> Core::origin_value(const RealPtr& lower) {
 
 // The object an origin mark refers to; null when that cannot be told.
 Result<RealPtr> Core::decode_origin(const std::string& value, const struct stat& upper) {
-  if (!usable(value)) return RealPtr();
+  if (!check_handle_format(value)) return RealPtr();
   sys::Uuid uuid;
   value.copy(reinterpret_cast<char*>(uuid.data()), uuid.size(), 5);
   const sys::RawHandle handle{static_cast<unsigned char>(value[4]),

@@ -341,6 +341,41 @@ TEST_F(OverlayTest, DataLayersSupplyTheContents) {
   EXPECT_EQ(xattr_of(layers_.upper() / "f", "trusted.overlay.metacopy"), "(none)");
 }
 
+TEST_F(OverlayTest, AFileWhoseDataAreMissingIsNotCopiedUp) {
+  if (!is_root()) GTEST_SKIP() << "needs trusted.*";
+  put(layers_.lower(0) / "f", "");
+  ASSERT_EQ(::setxattr((layers_.lower(0) / "f").c_str(), "trusted.overlay.metacopy", "", 0, 0), 0);
+  ASSERT_EQ(::setxattr((layers_.lower(0) / "f").c_str(), "trusted.overlay.redirect", "/../x", 5, 0), 0);
+  put(layers_.lower(1) / "y", "hello");
+  std::string options = layers_.options();
+  options.replace(options.find("lower0:"), 7, "lower0::");
+  overlay_ = mount(options + ",metacopy=on");
+  ASSERT_NE(overlay_, nullptr);
+  paths_.emplace(*overlay_);
+  EXPECT_EQ(p().chmod("f", 0600), EXDEV);
+  EXPECT_EQ(p().rename("f", "g"), EXDEV);
+  EXPECT_EQ(p().unlink("f"), 0);
+}
+
+TEST_F(OverlayTest, TheIndexIsCleanedOrRefused) {
+  if (!is_root()) GTEST_SKIP() << "needs to open file handles";
+  put(layers_.dir / "work/index/#1/f", "left over");
+  overlay_ = mount(layers_.options() + ",index=on");
+  ASSERT_NE(overlay_, nullptr);
+  EXPECT_FALSE(fs::exists(layers_.dir / "work/index/#1"));
+  overlay_.reset();
+  const auto refusal = [&](const std::string& name) {
+    put(layers_.dir / "work/index" / name, "x");
+    auto spec = parse_options(layers_.options() + ",index=on");
+    const auto refused = Overlay::mount(*spec);
+    fs::remove(layers_.dir / "work/index" / name);
+    return refused ? 0 : refused.error();
+  };
+  EXPECT_EQ(refusal("00fb"), EINVAL);
+  EXPECT_EQ(refusal("00fc1d0001" + std::string(48, '0')), EINVAL);
+  EXPECT_EQ(refusal("01fb1d0001" + std::string(48, '0')), ENODATA);
+}
+
 TEST_F(OverlayTest, PermissionFollowsModeBitsAndAcls) {
   put(layers_.lower(0) / "f", "x");
   ASSERT_EQ(::chmod((layers_.lower(0) / "f").c_str(), 0640), 0);

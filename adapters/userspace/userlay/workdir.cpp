@@ -6,9 +6,7 @@
 namespace userlay {
 namespace {
 
-Result<void> clean_entry(const At& directory, const std::string& name, bool is_dir, int level);
-
-// `level` counts directories below the work base; "work/incompat" must be empty.
+// "work/incompat" must be empty.
 Result<void> clean_contents(const At& directory, const std::string& name, int level) {
   auto fd = sys::open_at(directory.fd(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!fd) return forward(fd);
@@ -20,19 +18,19 @@ Result<void> clean_contents(const At& directory, const std::string& name, int le
     if (level == 2 && name == "incompat") return tl::unexpected(EINVAL);
     auto st = sys::stat(At{here.dir, entry.name});
     if (!st) continue;
-    if (auto r = clean_entry(here, entry.name, S_ISDIR(st->st_mode), level); !r) return r;
+    if (auto r = clean_leftover(here, entry.name, S_ISDIR(st->st_mode), level); !r) return r;
   }
   return {};
 }
 
-Result<void> clean_entry(const At& directory, const std::string& name, bool is_dir, int level) {
+}  // namespace
+
+Result<void> clean_leftover(const At& directory, const std::string& name, bool is_dir, int level) {
   if (!is_dir) return sys::unlink(directory.fd(), name.c_str());
   if (auto r = sys::rmdir(directory.fd(), name.c_str()); r || level > 1) return r;
   if (auto r = clean_contents(directory, name, level + 1); !r) return r;
   return sys::rmdir(directory.fd(), name.c_str());
 }
-
-}  // namespace
 
 Result<RealPtr> Core::real_at(const At& at, int layer) {
   auto st = sys::stat(at);
@@ -45,7 +43,7 @@ Result<void> Core::make_workdir() {
   const At base{work_base_->pinned, ""};
   const At work{work_base_->pinned, "work"};
   if (auto st = sys::stat(work)) {
-    auto cleaned = clean_entry(base, work.name, S_ISDIR(st->st_mode), 0);
+    auto cleaned = clean_leftover(base, work.name, S_ISDIR(st->st_mode), 0);
     if (!cleaned && cleaned.error() == EINVAL) return cleaned;
   }
   // Without CAP_DAC_OVERRIDE the kernel's mode 0 would lock ourselves out.
