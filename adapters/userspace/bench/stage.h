@@ -1,0 +1,29 @@
+// Stage: mounts subjects, one after the other, over the same lower layers and fresh upper ones.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "adapters/adapter.h"
+#include "adapters/userspace/bench/rows.h"
+#include "harness/ops/fd.h"
+
+namespace ovlcheck {
+
+class Stage {
+ public:
+  // In an empty directory. Makes the lower layers. Throws std::system_error.
+  explicit Stage(const std::string& path);
+
+  // Seconds per operation of the row on that subject. Throws std::runtime_error.
+  double measure(Adapter& subject, const Row& row);
+
+ private:
+  // Empty upper, work and merged directories, and nothing left to be written to the disk.
+  void clear();
+
+  Fd dir_;
+  std::string path_;
+};
+
+}  // namespace ovlcheck
