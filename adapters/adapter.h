@@ -20,6 +20,7 @@ struct Environment {
   bool user_xattrs = true;   // the scratch file system keeps user.* attributes
   std::string kernel;        // uname -r
   std::string fs;            // scratch file system: "tmpfs", "ext4", ...
+  std::string lower_fs;      // file system of the lower layers, where that is another: "erofs", ...
 };
 
 // A failed mount: errno and what the subject said (stderr, kernel message).

@@ -1,16 +1,7 @@
 #include "adapters/vm/machine.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <map>
-#include <stdexcept>
 
 #include "adapters/vm/cpio.h"
 #include "adapters/vm/decompress.h"
@@ -22,42 +13,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kDiskSize = size_t{512} << 20;
-
 // The checksums come first: file systems ask for them by algorithm, which is no dependency of a module.
 const std::vector<std::string> kModules = {
     "virtio_pci", "virtio_console", "virtio_blk", "crc32c_generic", "libcrc32c", "xxhash_generic", "overlay",
     "fuse",       "ext4",           "xfs",        "btrfs"};
-
-const std::map<std::string, std::vector<std::string>> kMakers = {{"ext4", {"mkfs.ext4", "-q", "-F"}},
-                                                                 {"xfs", {"mkfs.xfs", "-q", "-f"}},
-                                                                 {"btrfs", {"mkfs.btrfs", "-q", "-f"}}};
-
-// mkfs is not in the PATH of ordinary users.
-std::string find_in_sbin(const std::string& name) {
-  for (const char* directory : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/usr/local/sbin/"})
-    if (access((directory + name).c_str(), X_OK) == 0) return directory + name;
-  return "";
-}
-
-void run_quietly(std::vector<std::string> command) {
-  std::vector<char*> arguments;
-  for (auto& argument : command) arguments.push_back(argument.data());
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  if (posix_spawn_file_actions_init(&actions) != 0) throw std::bad_alloc();
-  const bool prepared =
-      posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0;
-  pid_t child = -1;
-  const int error =
-      prepared ? posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ) : ENOMEM;
-  (void)posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw std::runtime_error("cannot run " + command[0] + ": " + std::strerror(error));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) throw std::runtime_error(std::string("waitpid: ") + std::strerror(errno));
-  if (status != 0) throw std::runtime_error(command[0] + " failed");
-}
 
 }  // namespace
 
@@ -87,27 +46,6 @@ Machine make_machine(const std::string& kernel, const std::string& modules, cons
   file->append(writer.finish());
   machine.initramfs = std::move(file);
   return machine;
-}
-
-std::vector<std::string> disk_file_systems() {
-  std::vector<std::string> all;
-  for (const auto& [name, command] : kMakers)
-    if (!find_in_sbin(command[0]).empty()) all.push_back(name);
-  return all;
-}
-
-std::unique_ptr<MemoryFile> make_disk(const std::string& fs) {
-  const auto maker = kMakers.find(fs);
-  if (maker == kMakers.end()) throw std::runtime_error("no disk can be made with " + fs);
-  std::vector<std::string> command = maker->second;
-  const std::string program = find_in_sbin(command[0]);
-  if (program.empty()) throw std::runtime_error(command[0] + " is not installed");
-  command[0] = program;
-  auto disk = std::make_unique<MemoryFile>("disk");
-  disk->resize(kDiskSize);
-  command.push_back(disk->path());
-  run_quietly(command);
-  return disk;
 }
 
 std::vector<std::string> qemu_command(const Machine& machine, const MemoryFile& console,

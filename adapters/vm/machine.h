@@ -26,12 +26,6 @@ std::string find_modules(const std::string& kernel, const std::string& release);
 // std::runtime_error.
 Machine make_machine(const std::string& kernel, const std::string& modules, const std::string& program);
 
-// File systems that make_disk() can make here.
-std::vector<std::string> disk_file_systems();
-
-// A disk with an empty file system ("ext4", "xfs", "btrfs"), made by mkfs. Throws std::runtime_error.
-std::unique_ptr<MemoryFile> make_disk(const std::string& fs);
-
 // Program and arguments. The frames of the machine go over QEMU's standard input and output, what the kernel
 // logs to `console`. QEMU dies with the thread that starts it. `disk` may be null.
 std::vector<std::string> qemu_command(const Machine& machine, const MemoryFile& console,

@@ -17,6 +17,7 @@ class MemoryFile {
   void resize(size_t size);  // what is added reads as zeros and takes no memory
   size_t size() const;
   std::string read() const;
+  int fd() const { return fd_.get(); }
   // Good while this object and process live.
   std::string path() const;
 

@@ -25,6 +25,8 @@ std::string need_in_words(const std::string& need) {
   if (need == "mount") return "a real mount";
   if (need == "layers") return "separate layers";
   if (need == "reflink") return "a scratch file system with reflinks";
+  if (need == "samefs") return "all layers on one file system";
+  if (need.starts_with("lower:")) return need.substr(6) + " on the lower layers' file system";
   if (need.starts_with("fs:")) return need.substr(3) + " as the scratch file system";
   return need;
 }

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -7,6 +9,7 @@
 #include <stdexcept>
 
 #include "adapters/adapter.h"
+#include "adapters/vm/disk.h"
 #include "harness/case/problem.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
@@ -20,7 +23,7 @@ struct RunOptions {
   std::optional<std::string> mount_command;
   std::string against;
   std::string privilege = "auto";
-  std::string scratch;
+  std::string scratch, scratch_fs, lower_fs;
   unsigned repeat = 1;
   std::string shard;  // "2/8"
   ExecuteOptions execute;
@@ -46,6 +49,22 @@ SubjectRequest subject_request(const std::string& name) {
   return request;
 }
 
+// Rather once and at once than as the reason of every single case.
+void check_file_systems(const RunOptions& options) {
+  if (!options.scratch.empty() && !options.scratch_fs.empty())
+    throw std::invalid_argument("--scratch and --scratch-fs exclude each other");
+  if (!options.lower_fs.empty() && options.privilege != "root")
+    throw std::invalid_argument("--lower-fs " + options.lower_fs +
+                                " needs --privilege root: a user namespace cannot mount images");
+  for (const auto& [option, fs] :
+       {std::pair("--scratch-fs ", options.scratch_fs), {"--lower-fs ", options.lower_fs}}) {
+    if (fs.empty() || fs == "tmpfs") continue;
+    if (geteuid() != 0) throw std::runtime_error(option + fs + " needs to be run by root");
+    if (const auto missing = missing_maker(fs); !missing.empty())
+      throw std::runtime_error(option + fs + ": " + missing);
+  }
+}
+
 SuiteRequest request_from(const RunOptions& options) {
   SuiteRequest request;
   PoolRequest& pool = request.pool;
@@ -60,6 +79,9 @@ SuiteRequest request_from(const RunOptions& options) {
   pool.repeat = std::max(1u, options.repeat);
   pool.sandbox.privilege = privilege_from_name(options.privilege);
   pool.sandbox.scratch = options.scratch;
+  pool.sandbox.scratch_fs = options.scratch_fs;
+  pool.sandbox.lower_fs = options.lower_fs;
+  check_file_systems(options);
   for (const auto& name : options.subjects) pool.subjects.push_back(subject_request(name));
   if (options.mount_command) {
     check_mount_command(*options.mount_command);
@@ -109,6 +131,16 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--scratch", options->scratch, "Directory to work in instead of a private tmpfs")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--scratch-fs", options->scratch_fs,
+                   "Work on a new file system in a file in memory, by way of a loop device; for root")
+      ->type_name("FS")
+      ->check(CLI::IsMember({"tmpfs", "ext4", "xfs", "btrfs"}));
+  command
+      ->add_option("--lower-fs", options->lower_fs,
+                   "Make read-only images of the lower layers; with --privilege root")
+      ->type_name("FS")
+      ->check(CLI::IsMember(image_file_systems()));
   command->add_option("--repeat", options->repeat, "Run every case that often")
       ->capture_default_str()
       ->type_name("N");

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "adapters/adapter.h"
+#include "adapters/vm/disk.h"
 #include "adapters/vm/kernel_image.h"
 #include "adapters/vm/machine.h"
 #include "harness/cli/commands.h"

@@ -15,6 +15,8 @@ void add_worker(CLI::App& app, int& status) {
   command->add_option("--mount-command", options->mount_command);
   command->add_option("--privilege", *privilege);
   command->add_option("--scratch", options->sandbox.scratch);
+  command->add_option("--scratch-fs", options->sandbox.scratch_fs);
+  command->add_option("--lower-fs", options->sandbox.lower_fs);
   command->add_option("--timeout", options->step_timeout);
   command->callback([options, privilege, &status] {
     options->sandbox.privilege = privilege_from_name(*privilege);

@@ -17,6 +17,7 @@
 #include "harness/ops/fd.h"
 #include "harness/ops/kernel_vfs.h"
 #include "harness/ops/layers.h"
+#include "harness/run/lower_images.h"
 #include "harness/run/other_overlays.h"
 #include "harness/run/requirements.h"
 
@@ -58,6 +59,7 @@ class CaseRun {
         progress_(progress),
         watches_steps_(watches_steps),
         options_(c.mount),
+        images_(sandbox.environment().lower_fs),
         others_(adapter, c.actors) {}
 
   void run(Observation& seen) {
@@ -114,6 +116,7 @@ class CaseRun {
   void add_layer(std::vector<std::string>& group, const std::string& name, const Tree& tree) {
     make_directory(name);
     build(name, tree, true);
+    make_read_only(name);
     layer_names_.push_back((&group == &dirs_.data ? "data[" : "lower[") + std::to_string(group.size()) + "]");
     group.push_back(name);
   }
@@ -136,6 +139,18 @@ class CaseRun {
       throw Stop{missing_privilege ? End::skip : End::error,
                  "cannot build " + directory + "/" + where + " here: " + std::strerror(built.error())};
     }
+  }
+
+  // Where lower layers shall lie on a file system of their own.
+  void make_read_only(const std::string& directory) {
+    if (sandbox_.environment().lower_fs.empty()) return;
+    std::string lost;
+    try {
+      lost = images_.replace(dirs_.dir, directory, dirs_.path + "/" + directory);
+    } catch (const std::runtime_error& cannot) {
+      throw Stop{End::skip, cannot.what()};
+    }
+    if (!lost.empty()) throw Stop{End::skip, sandbox_.environment().lower_fs + " does not keep " + lost};
   }
 
   Fd open_directory(const std::string& name) {
@@ -308,6 +323,7 @@ class CaseRun {
 
   StepResult overlay_step(const Step& step) {
     if (!adapter_.has_layers()) throw Stop{End::skip, "this subject keeps no layers"};
+    if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
     const std::string name = step.args.at("overlay").get<std::string>();
     LayerDirs dirs;
     dirs.dir = dirs_.dir;
@@ -321,7 +337,6 @@ class CaseRun {
       dirs.upper = layer_for_other(upper, name + ".upper");
       dirs.work = layer_for_other(step.args.value("work", Json::object()), name + ".work");
     }
-    if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
     return mounting_result(others_.mount(name, std::move(dirs),
                                          changed_options({}, step.args.value("mount", Json::object()), "")));
   }
@@ -331,6 +346,7 @@ class CaseRun {
     if (layer.is_object()) {
       make_directory(own_name);
       build(own_name, tree_from_json(layer, ""), true);
+      if (own_name.find(".lower") != own_name.npos) make_read_only(own_name);
       return own_name;
     }
     const std::string path = bytes_from_text(layer.get<std::string>());
@@ -481,6 +497,7 @@ class CaseRun {
   Options options_;
   Fd directory_;
   LayerDirs dirs_;
+  LowerImages images_;
   std::vector<std::string> layer_names_;  // that are watched for change
   std::map<std::string, Fd> layer_fds_;
   std::vector<uint64_t> fingerprints_;

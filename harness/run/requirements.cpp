@@ -5,6 +5,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "adapters/fuse/daemon.h"
 #include "harness/ops/fd.h"
 
@@ -17,11 +21,27 @@ bool can_reflink(int scratch) {
   return from && to && write(from.get(), "x", 1) == 1 && ioctl(to.get(), FICLONE, from.get()) == 0;
 }
 
+// What read-only file systems have not got; ACLs are a matter of the kernel's configuration in erofs, and
+// squashfs has no UUID that a file handle could be kept with.
+bool lacks(const std::string& fs, const std::string& feature) {
+  static const std::map<std::string, std::set<std::string>> kLacking = {
+      {"erofs", {"acl", "flags", "holes"}}, {"squashfs", {"acl", "flags", "handles", "holes"}}};
+  const auto found = kLacking.find(fs);
+  return found != kLacking.end() && found->second.contains(feature);
+}
+
 // Does an actor need an id other than the mounter's own?
 bool needs_uids(const Case& c) {
   for (const auto& [name, actor] : c.actors)
     if (actor.uid != 0 || actor.gid != 0 || !actor.groups.empty()) return true;
   return false;
+}
+
+bool changes_lower(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    const auto layer = step.args.find("offline");
+    return layer != step.args.end() && *layer != "upper" && *layer != "work";
+  });
 }
 
 // The first program that a `run` step names and that is not to be found, or "".
@@ -57,9 +77,14 @@ std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapt
     if (need == "layers" && !adapter.has_layers()) return subject_kind + " keeps no layers";
     if (need == "reflink" && !can_reflink(scratch))
       return environment.fs + " cannot share blocks between files";
+    if (need == "samefs" && !environment.lower_fs.empty()) return "needs all layers on one file system";
+    if (need.starts_with("lower:") && lacks(environment.lower_fs, need.substr(6)))
+      return "needs " + need.substr(6) + " in lower layers, which " + environment.lower_fs + " has not got";
     if (need.starts_with("fs:") && need.substr(3) != environment.fs)
       return "needs a scratch directory on " + need.substr(3);
   }
+  if (!environment.lower_fs.empty() && changes_lower(c.steps))
+    return "changes a lower layer, which is a read-only image of " + environment.lower_fs;
   if (!environment.user_xattrs && subject_kind == "kernel" &&
       c.json.dump().find("\"user.") != std::string::npos)
     return environment.fs + " of Linux " + environment.kernel + " keeps no user.* attributes";

@@ -22,9 +22,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "adapters/vm/disk.h"
 #include "harness/ops/fd.h"
 #include "harness/ops/filesystem_type.h"
 #include "harness/ops/layers.h"
+#include "harness/run/image_mount.h"
 
 namespace ovlcheck {
 namespace {
@@ -152,6 +154,21 @@ void show_host_entry(const std::string& name) {
     broken("make " + to + " read-only");
 }
 
+// Mounts a new file system over a directory that nobody misses, in a mount namespace of this process, and
+// returns that directory. The loop device goes away with the last process that can see the mount.
+std::string mount_scratch_disk(const std::string& fs) {
+  if (geteuid() != 0) throw std::runtime_error("--scratch-fs " + fs + " needs to be run by root");
+  const auto disk = make_disk(fs);
+  if (unshare(CLONE_NEWNS) != 0) broken("unshare of the mount namespace");
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) broken("make mounts private");
+  for (const char* directory : {"/mnt", "/media", "/srv"}) {
+    if (access(directory, F_OK) != 0) continue;
+    mount_image(disk->fd(), fs, directory, ImageUse::read_write);
+    return directory;
+  }
+  throw std::runtime_error("--scratch-fs " + fs + " needs one of the directories /mnt, /media and /srv");
+}
+
 }  // namespace
 
 Privilege privilege_from_name(const std::string& name) {
@@ -166,7 +183,9 @@ std::string privilege_name(Privilege privilege) {
   return "";
 }
 
-Sandbox::Sandbox(const SandboxRequest& request) {
+Sandbox::Sandbox(SandboxRequest request) {
+  if (!request.scratch_fs.empty() && request.scratch_fs != "tmpfs")
+    request.scratch = mount_scratch_disk(request.scratch_fs);
   struct utsname system;
   if (uname(&system) != 0) broken("uname");
   environment_.kernel = system.release;
@@ -203,6 +222,10 @@ Sandbox::Sandbox(const SandboxRequest& request) {
     make_directory(!request.scratch.empty() ? request.scratch : temporary && *temporary ? temporary : "/tmp");
   }
   open_scratch();
+  if (!request.lower_fs.empty() && environment_.privilege != "root")
+    throw std::runtime_error("--lower-fs " + request.lower_fs +
+                             " needs --privilege root: only real root can mount images");
+  environment_.lower_fs = request.lower_fs;
 
   std::ifstream map("/proc/self/uid_map");
   unsigned long inside = 0, outside = 0, count = 0;

@@ -20,6 +20,11 @@ std::string privilege_name(Privilege privilege);
 struct SandboxRequest {
   Privilege privilege = Privilege::automatic;
   std::string scratch;  // existing directory to make the scratch directory in; "" = a private tmpfs
+  // Work on a new file system of this kind ("ext4", "xfs", "btrfs") in a file in memory; "" or "tmpfs" = see
+  // `scratch`. Needs to be run by root, whatever the privilege.
+  std::string scratch_fs;
+  // Lower layers become images of this kind ("erofs", "squashfs"); "" = directories. Needs real root.
+  std::string lower_fs;
 };
 
 // Puts the calling, single-threaded process into new user (unless root), mount, pid, ipc, net and uts
@@ -30,7 +35,7 @@ struct SandboxRequest {
 // With Privilege::none nothing is unshared; the scratch directory is a new one in `scratch` or TMPDIR.
 class Sandbox {
  public:
-  explicit Sandbox(const SandboxRequest& request);
+  explicit Sandbox(SandboxRequest request);
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;
 

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 
+#include "adapters/vm/disk.h"
 #include "adapters/vm/frame.h"
 #include "adapters/vm/splat.h"
 #include "harness/judge/outcome.h"

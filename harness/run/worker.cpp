@@ -209,12 +209,13 @@ class Worker {
 
   void say_hello() {
     const Environment& environment = sandbox_.environment();
-    Json hello = {{"kernel", environment.kernel},
-                  {"privilege", environment.privilege},
-                  {"fs", environment.fs},
-                  {"mapped_uids", environment.mapped_uids},
-                  {"version", missing_ ? "" : adapter_->version()},
-                  {"missing", missing_.value_or("")}};
+    Json hello = {
+        {"kernel", environment.kernel},
+        {"privilege", environment.privilege},
+        {"fs", environment.fs + (environment.lower_fs.empty() ? "" : ", lowers " + environment.lower_fs)},
+        {"mapped_uids", environment.mapped_uids},
+        {"version", missing_ ? "" : adapter_->version()},
+        {"missing", missing_.value_or("")}};
     channel_.say(Json{{"hello", hello}});
   }
 
@@ -239,7 +240,7 @@ class Worker {
  private:
   Facts facts(const Observation& seen) const {
     return {seen.options, name_.kind == "kernel" ? sandbox_.environment().kernel : "", seen.privilege,
-            seen.fs};
+            seen.fs, sandbox_.environment().lower_fs.empty()};
   }
 
   const WorkerOptions& options_;

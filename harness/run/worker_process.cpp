@@ -87,6 +87,10 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
                                         std::to_string(options.step_timeout)};
   if (!options.sandbox.scratch.empty())
     arguments.insert(arguments.end(), {"--scratch", options.sandbox.scratch});
+  if (!options.sandbox.scratch_fs.empty())
+    arguments.insert(arguments.end(), {"--scratch-fs", options.sandbox.scratch_fs});
+  if (!options.sandbox.lower_fs.empty())
+    arguments.insert(arguments.end(), {"--lower-fs", options.sandbox.lower_fs});
   if (!options.mount_command.empty())
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
   return arguments;
