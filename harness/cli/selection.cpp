@@ -21,7 +21,7 @@ std::string own_program() {
 std::string shipped_folder(const std::string& name) {
   const auto installed =
       std::filesystem::path(own_program()).parent_path().parent_path() / "share/ovlcheck" / name;
-  return std::filesystem::is_directory(installed) ? installed.string() : OVLCHECK_SOURCE "/" + name;
+  return std::filesystem::is_directory(installed) ? installed.string() : OVLCHECK_SOURCE_DIR "/" + name;
 }
 
 void CaseSelection::add_options(CLI::App& command) {
