@@ -247,6 +247,7 @@ Result<Entry> Core::link(NodeId id, NodeId parent_id, const std::string& name) {
     Found unused;
     if (auto r = check_new_name(*parent, name, unused); !r) return forward(r);
     if (read_only_) return tl::unexpected(EROFS);
+    if (auto r = may_add_to(**parent); !r) return forward(r);
     if (source->is_dir()) return tl::unexpected(EPERM);
     // The last name is gone, and nothing of it is in upper that could get another one.
     if (source->links.empty() && !source->upper) return tl::unexpected(ENOENT);

@@ -253,6 +253,7 @@ Result<OpenedFile> Core::tmpfile(const Caller& caller, NodeId parent_id, int fla
   auto parent = directory(parent_id);
   if (!parent) return forward(parent);
   if (read_only_) return tl::unexpected(EROFS);
+  if (auto r = may_add_to(**parent); !r) return forward(r);
   if (!has_tmpfile_) return tl::unexpected(EOPNOTSUPP);
   if ((flags & O_ACCMODE) == O_RDONLY) return tl::unexpected(EINVAL);
   if (auto r = copy_up_locked(*parent, 0, CopyData::kNone, nullptr); !r) return forward(r);
