@@ -86,9 +86,12 @@ Sys<void> UserlayVfs::rename(const At& from, const At& to, unsigned flags) {
   if (target && (flags & RENAME_NOREPLACE)) return failed(EEXIST);
   const Move move{&*old_walk, &*new_walk, *source, target ? *target : nullptr, flags};
   if (const auto allowed = may_move(move); !allowed) return allowed;
-  // Two names of one file: nothing to do.
-  if (move.target && move.source->id == move.target->id) return {};
-  if (const auto allowed = permit_move(move); !allowed) return allowed;
+  const auto allowed = permit_move(move);
+  // Two names of one file: nothing to do, whoever asks for whatever. The library finds out whether they still
+  // are, but refuses a whiteout even then.
+  const bool one_file = move.target && move.source->id == move.target->id;
+  if (one_file && (!allowed || (flags & RENAME_WHITEOUT))) return {};
+  if (!allowed) return allowed;
   return overlay().rename(old_walk->directory()->id, old_walk->name(), new_walk->directory()->id,
                           new_walk->name(), flags);
 }

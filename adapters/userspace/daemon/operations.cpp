@@ -1,5 +1,6 @@
 #include "adapters/userspace/daemon/operations.h"
 
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
@@ -17,9 +18,22 @@ Overlay& overlay_of(fuse_req_t req) {
   return *static_cast<Overlay*>(fuse_req_userdata(req));
 }
 
+// Since Linux 6.1 the kernel itself takes the set-group-id bit from a new file that may not have it, and it
+// alone knows the caller's groups and capabilities.
+bool kernel_judges_set_gid = false;
+
 Caller caller_of(fuse_req_t req) {
   const fuse_ctx* context = fuse_req_ctx(req);
   return caller_with_ids(context->uid, context->gid, context->umask);
+}
+
+constexpr std::uint64_t kMayKeepSetGid = std::uint64_t{1} << CAP_FSETID;
+
+// Of a request that makes a file.
+Caller maker_of(fuse_req_t req) {
+  Caller caller = caller_of(req);
+  if (kernel_judges_set_gid) caller.caps |= kMayKeepSetGid;
+  return caller;
 }
 
 File& file_of(const fuse_file_info* info) {
@@ -65,6 +79,7 @@ void init(void*, fuse_conn_info* connection) {
                           FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_HANDLE_KILLPRIV;
   connection->want |= connection->capable & wanted;
   connection->max_write = 1 << 20;
+  kernel_judges_set_gid = connection->proto_minor >= 37;
 }
 
 void lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
@@ -96,7 +111,9 @@ timespec wanted_time(const timespec& time, bool now) {
 
 void setattr(fuse_req_t req, fuse_ino_t node, struct stat* attributes, int to_set, fuse_file_info* info) {
   Overlay& overlay = overlay_of(req);
-  const Caller caller = caller_of(req);
+  Caller caller = caller_of(req);
+  // A mode that is set was judged by every kernel (setattr_prepare).
+  if (!(to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID | FUSE_SET_ATTR_SIZE))) caller.caps |= kMayKeepSetGid;
   SetAttr change;
   if (to_set & FUSE_SET_ATTR_MODE) change.mode = attributes->st_mode & 07777;
   if (to_set & FUSE_SET_ATTR_UID) change.uid = attributes->st_uid;
@@ -122,7 +139,7 @@ void readlink(fuse_req_t req, fuse_ino_t node) {
 }
 
 void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
-  answer(req, overlay_of(req).mknod(caller_of(req), parent, name, mode, device));
+  answer(req, overlay_of(req).mknod(maker_of(req), parent, name, mode, device));
 }
 
 void mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
@@ -166,7 +183,7 @@ void open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
 }
 
 void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
-  auto opened = overlay_of(req).create(caller_of(req), parent, name, info->flags, mode);
+  auto opened = overlay_of(req).create(maker_of(req), parent, name, info->flags, mode);
   if (!opened) return answer_error(req, opened.error());
   const fuse_entry_param told = parameters(opened->entry);
   give(info, std::move(opened->file));

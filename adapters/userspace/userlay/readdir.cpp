@@ -61,7 +61,7 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
     if (!where) return forward(where);
     auto dir = fds_.directory(real);
     if (!dir) return forward(dir);
-    auto entries = sys::read_directory(At{*dir, ""});
+    auto entries = sys::read_directory(At{*dir, ""}, real->layer != 0);
     if (!entries) return forward(entries);
     const bool last = real == stack.back();
     const bool is_upper = real->layer == 0;

@@ -196,9 +196,11 @@ Result<std::string> list_xattr(const At& at) {
   return fill([&](char* data, std::size_t size) { return raw_list(at, data, size); });
 }
 
-Result<std::vector<RawEntry>> read_directory(const At& at) {
-  auto fd = at.is_self() ? open_at(at.fd(), ".", O_RDONLY | O_DIRECTORY)
-                         : open_at(at.fd(), at.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet) {
+  const char* path = at.is_self() ? "." : at.c_str();
+  const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  auto fd = open_at(at.fd(), path, quiet ? flags | O_NOATIME : flags);
+  if (!fd && quiet && fd.error() == EPERM) fd = open_at(at.fd(), path, flags);
   if (!fd) return forward(fd);
   std::vector<RawEntry> entries;
   alignas(dirent64) std::array<char, 32768> buffer;

@@ -74,7 +74,8 @@ struct RawEntry {
   unsigned char type;
 };
 // Everything in the directory except "." and "..".
-Result<std::vector<RawEntry>> read_directory(const At& at);
+// `quiet`: without setting the directory's access time, where this process may ask for that.
+Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet = false);
 
 using Uuid = std::array<unsigned char, 16>;
 // The file system's UUID; nothing when the kernel cannot tell.
