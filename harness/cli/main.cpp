@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   add_show(app, status);
   add_lint(app, status);
   add_report(app, status);
+  add_repro(app, status);
   add_compare(app, status);
   add_accept(app, status);
   add_merge(app, status);

@@ -162,7 +162,8 @@ function start(data) {
     body.append(...block('Clauses', ...one.clauses.map(id => element('p', {}, element('strong', {}, id), ' ' + (data.clauses[id] || '')))));
     body.append(...block('The case', element('pre', {}, one.words)));
     body.append(element('details', {}, element('summary', {}, 'As JSON'), element('pre', {}, JSON.stringify(one.json, null, 2))));
-    body.append(...block('Run it', element('pre', {}, `ovlcheck run --subject '${on}' --filter '${name}'`)));
+    body.append(...block('Run it', element('pre', {}, `ovlcheck run --subject '${on}' --filter '${name}'\n` +
+      `ovlcheck repro '${name}' --subject '${on.split('@')[0]}' --output repro.sh   # a script that needs no ovlcheck`)));
     dialog.replaceChildren(
       element('header', {}, element('div', {}, element('h2', {id: 'detail-title'}, name), element('div', {}, one.title),
         element('div', {class: s}, `${STATES[s][0]} ${STATES[s][1]} on ${on}`)),

@@ -1,0 +1,120 @@
+#: mount-plain
+def mount():
+    opened()
+
+
+def unmount_merged():
+    pass
+
+
+def program_died():
+    return None
+
+
+#: mount-kernel
+def mount(options):
+    print(f"         $ mount -t overlay overlay -o '{options}' merged")
+    call("mount", b"overlay", b"merged", b"overlay", 0, raw(options))
+    opened()
+
+
+def unmount_merged():
+    call("umount2", b"merged", 0)
+
+
+def program_died():
+    return None
+
+
+#: mount-program
+daemon = None
+ENVIRONMENT = dict(os.environ)
+
+
+def is_mounted():
+    with os.fdopen(os.open("/proc/self/mountinfo", os.O_RDONLY)) as table:
+        return any(line.split()[4] == DIR + "/merged" for line in table)
+
+
+def end_with_parent():
+    call("prctl", 1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
+
+
+def said():
+    with os.fdopen(os.open("log", os.O_RDONLY)) as log:
+        return " ".join(log.read().split())
+
+
+def mount(command):
+    global daemon
+    print("         $", " ".join(f"'{word}'" if " " in word else word for word in command))
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=ENVIRONMENT, preexec_fn=end_with_parent)
+    os.close(log)
+    deadline = time.monotonic() + 10
+    while not is_mounted():
+        ended = daemon.poll() is not None and not is_mounted()
+        if ended or time.monotonic() > deadline:
+            print("           ", said() or "it does not mount")
+            told = [number for number in sorted(errno.errorcode) if os.strerror(number) in said()]
+            raise OSError(told[0] if told else errno.EIO, said())
+        time.sleep(0.002)
+    opened()
+
+
+def unmount_merged():
+    call("umount2", raw(DIR + "/merged"), 8)
+    daemon.wait(5)  # the layers are complete when the program is gone
+
+
+def program_died():
+    if daemon is None or tree is None or daemon.poll() is None:
+        return None
+    try:
+        os.stat("merged")
+    except OSError:
+        return f"the program ended with {daemon.returncode}: {said()}"
+
+
+#: unmount-command needs mount-program
+def unmount_merged():
+    subprocess.run(UNMOUNT, stdin=subprocess.DEVNULL, env=ENVIRONMENT, check=True)
+    daemon.wait(5)
+
+
+#: offline
+def offline_begin(layer):
+    """Unmounts; the next steps are done inside that layer."""
+    global tree, was_up, lower_allowed
+    was_up, lower_allowed = tree is not None, layer
+    take_down()
+    tree = os.open(layer, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def offline_end():
+    """Leaves the layer again. True: mount again."""
+    global lower_allowed
+    forget()
+    changed("while it was unmounted", True)
+    lower_allowed = None
+    return was_up
+
+
+#: volume
+def volume(name, source):
+    """Bind-mounts a directory of its own over a path of the merged tree."""
+    target = os.open(raw(name), os.O_PATH)
+    leave("")
+    try:
+        call("mount", raw(f"{DIR}/{source}"), b"/proc/self/fd/%d" % target, None, 4096, None)  # MS_BIND
+    finally:
+        os.close(target)
+    volumes.append("merged/" + name)
+
+
+#: shell
+def shell(*lines):
+    """Changes layers, with the commands that made them."""
+    for line in lines:
+        print("         $", shown(line))
+    subprocess.run([b"sh", b"-euc", raw("\n".join(lines))], check=True)
