@@ -79,35 +79,21 @@ bool has_set_id(const Json& mode) {
   return ((text[text.size() - 4] - '0') & 06) != 0;
 }
 
-bool grants(const Step& step) {
-  if (step.op == "link" || step.op == "flink") return true;
-  if (step.op == "setxattr" || step.op == "lsetxattr" || step.op == "fsetxattr")
-    return step.args.value("name", "") == kCapability;
-  auto mode = step.args.find("mode");
-  return mode != step.args.end() && has_set_id(*mode);
-}
-
-// Can the step bring any number of names into view?
-bool reveals(const Step& step) {
-  if (step.op == "offline" || step.op == "volume") return true;
-  return (step.op == "mount" || step.op == "remount") && step.args.contains("order");
-}
-
 void check_privilege(const Case& c, const Observation& seen, std::vector<Deviation>& broken) {
   auto before = seen.trees.find("before");
   auto after = seen.trees.find("merged");
   if (after == seen.trees.end()) return;
-  std::vector<std::string> had, has;
-  collect_privileged(after->second, "", has);
+  const std::vector<std::string> has = privileged_files(after->second);
   if (has.empty()) return;
-  if (before != seen.trees.end()) collect_privileged(before->second, "", had);
+  std::vector<std::string> had;
+  if (before != seen.trees.end()) had = privileged_files(before->second);
   size_t allowed = had.size();
   bool revealed = false;
   auto visit = [&](const Step& step, const StepResult& result) {
-    revealed |= reveals(step);
+    revealed |= reveals_names(step);
     if (step.op == "run" || step.op == "execve")
       allowed += had.size();  // a program may copy every one of them
-    else if (result.error == 0 && grants(step))
+    else if (result.error == 0 && grants_privilege(step))
       ++allowed;
   };
   walk(
@@ -151,6 +137,25 @@ void check_names(const Case& c, const Observation& seen, std::vector<Deviation>&
 }
 
 }  // namespace
+
+bool grants_privilege(const Step& step) {
+  if (step.op == "link" || step.op == "flink") return true;
+  if (step.op == "setxattr" || step.op == "lsetxattr" || step.op == "fsetxattr")
+    return step.args.value("name", "") == kCapability;
+  auto mode = step.args.find("mode");
+  return mode != step.args.end() && has_set_id(*mode);
+}
+
+bool reveals_names(const Step& step) {
+  if (step.op == "offline" || step.op == "volume") return true;
+  return (step.op == "mount" || step.op == "remount") && step.args.contains("order");
+}
+
+std::vector<std::string> privileged_files(const Tree& tree) {
+  std::vector<std::string> names;
+  collect_privileged(tree, "", names);
+  return names;
+}
 
 std::vector<Deviation> broken_invariants(const Case& c, const Observation& seen) {
   std::vector<Deviation> broken;

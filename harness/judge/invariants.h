@@ -19,4 +19,11 @@ namespace ovlcheck {
 //   readdir-agrees-with-stat    what readdir names in merged can be looked at and is what it said.
 std::vector<Deviation> broken_invariants(const Case& c, const Observation& seen);
 
+// Can the step, if it succeeds, give one more name set-id bits or capabilities?
+bool grants_privilege(const Step& step);
+// Can the step bring any number of names into view?
+bool reveals_names(const Step& step);
+// Paths of what has set-id bits (directories do not count) or file capabilities.
+std::vector<std::string> privileged_files(const Tree& tree);
+
 }  // namespace ovlcheck

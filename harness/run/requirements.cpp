@@ -30,13 +30,6 @@ bool lacks(const std::string& fs, const std::string& feature) {
   return found != kLacking.end() && found->second.contains(feature);
 }
 
-// Does an actor need an id other than the mounter's own?
-bool needs_uids(const Case& c) {
-  for (const auto& [name, actor] : c.actors)
-    if (actor.uid != 0 || actor.gid != 0 || !actor.groups.empty()) return true;
-  return false;
-}
-
 bool changes_lower(const std::vector<Step>& steps) {
   return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
     const auto layer = step.args.find("offline");
@@ -59,6 +52,15 @@ std::string missing_program(const Json& node) {
 
 }  // namespace
 
+bool needs_uids(const Case& c) {
+  const auto& needs = c.requires_.needs;
+  return std::find(needs.begin(), needs.end(), "uids") != needs.end() ||
+         std::any_of(c.actors.begin(), c.actors.end(), [](const auto& named) {
+           const Actor& actor = named.second;
+           return actor.uid != 0 || actor.gid != 0 || !actor.groups.empty();
+         });
+}
+
 std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapter,
                                              const std::string& subject_kind, const Environment& environment,
                                              int scratch) {
@@ -72,7 +74,6 @@ std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapt
     return "is about user namespaces (--privilege userns)";
   if (needs_uids(c) && !environment.mapped_uids) return "needs more than one user id";
   for (const auto& need : requires_.needs) {
-    if (need == "uids" && !environment.mapped_uids) return "needs more than one user id";
     if (need == "mount" && subject_kind == "userlay") return "needs a real mount";
     if (need == "layers" && !adapter.has_layers()) return subject_kind + " keeps no layers";
     if (need == "reflink" && !can_reflink(scratch))

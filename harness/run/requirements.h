@@ -9,6 +9,9 @@
 
 namespace ovlcheck {
 
+// Does it need more than one user id: does it say so, or has an actor other ids than the mounter?
+bool needs_uids(const Case& c);
+
 // The reason to skip in one sentence, or nothing. `scratch` is a descriptor of the scratch directory.
 std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapter,
                                              const std::string& subject_kind, const Environment& environment,

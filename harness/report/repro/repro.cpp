@@ -10,6 +10,7 @@
 #include "harness/case/layout.h"
 #include "harness/case/print.h"
 #include "harness/case/problem.h"
+#include "harness/judge/invariants.h"
 #include "harness/ops/credentials.h"
 #include "harness/report/repro/library.h"
 #include "harness/report/repro/python_text.h"
@@ -17,6 +18,7 @@
 #include "harness/report/repro/script_text.h"
 #include "harness/report/repro/shell_text.h"
 #include "harness/report/repro/step_writer.h"
+#include "harness/run/requirements.h"
 
 namespace ovlcheck {
 namespace {
@@ -28,14 +30,6 @@ std::string as_comment(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) comment += line.empty() ? "#\n" : "# " + line + "\n";
   return comment;
-}
-
-size_t privileged_files(const Tree& node) {
-  const bool counts = node.type != NodeType::directory &&
-                      ((node.mode.value_or(0) & 06000) != 0 || node.xattrs.contains("security.capability"));
-  size_t count = counts ? 1 : 0;
-  for (const auto& [name, child] : node.children) count += privileged_files(child);
-  return count;
 }
 
 // Calls visit(step) for all steps, those of tracks included.
@@ -133,7 +127,7 @@ class ScriptWriter {
       lines += "[ $privilege = root ] || cannot \"it needs real root: run it as root, without --userns\"\n";
     if (case_.requires_.privilege == "userns")
       lines += "[ $privilege = userns ] || cannot \"it is about user namespaces\"\n";
-    if (needs_uids())
+    if (needs_uids(case_))
       lines += "[ $ids -gt 1 ] || cannot \"it needs more than one user id: run it as root\"\n";
     for (const std::string& need : case_.requires_.needs)
       if (need.starts_with("fs:"))
@@ -144,12 +138,6 @@ class ScriptWriter {
           "echo x >reflink && cp --reflink=always reflink reflink2 2>/dev/null || cannot \"$filesystem "
           "cannot share blocks: --dir DIR\"\nrm reflink reflink2\n";
     return lines;
-  }
-
-  bool needs_uids() const {
-    return needs("uids") || std::any_of(case_.actors.begin(), case_.actors.end(), [](const auto& entry) {
-             return entry.second.uid != 0 || entry.second.gid != 0 || !entry.second.groups.empty();
-           });
   }
 
   // ---- layers
@@ -261,7 +249,7 @@ class ScriptWriter {
     size_t programs = 0;
     for_each_step(case_.steps,
                   [&](const Step& step) { programs += step.op == "run" || step.op == "execve"; });
-    return privileged_files(before_) * (1 + programs);
+    return privileged_files(before_).size() * (1 + programs);
   }
 
   const Case& case_;

@@ -42,7 +42,7 @@ ReproSubject::ReproSubject(const SubjectName& name) : kind_(name.kind), defaults
   if (!name.command.empty())
     descriptor_ = descriptor_for_command(name.command);
   else if (kind_ != "kernel" && kind_ != "plain")
-    descriptor_ = shipped_descriptor(kind_);
+    descriptor_ = kind_.ends_with(".json") ? load_descriptor(kind_) : shipped_descriptor(kind_);
   dialect_name_ = descriptor_ ? descriptor_->dialect : is_kernel() ? "overlayfs" : "plain";
   dialect_ = make_dialect(dialect_name_, std::string(kOverlayVariable));
 }

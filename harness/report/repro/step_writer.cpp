@@ -7,9 +7,10 @@
 #include "harness/case/print.h"
 #include "harness/case/problem.h"
 #include "harness/case/vocabulary.h"
-#include "harness/ops/credentials.h"
+#include "harness/judge/invariants.h"
 #include "harness/report/repro/python_text.h"
 #include "harness/report/repro/shell_text.h"
+#include "harness/run/other_overlays.h"
 
 namespace ovlcheck {
 namespace {
@@ -30,29 +31,6 @@ std::string constant_kind(const std::string& op, std::string_view member) {
   return "";
 }
 
-// "lower[0]" -> "lower0".
-std::string directory_of(const std::string& layer) {
-  std::string name = layer;
-  std::erase_if(name, [](char c) { return c == '[' || c == ']'; });
-  return name;
-}
-
-bool has_set_id(const Json& args) {
-  const auto mode = args.find("mode");
-  if (mode == args.end() || !mode->is_string()) return false;
-  const auto& text = mode->get_ref<const std::string&>();
-  return text.size() >= 4 && text.find_first_not_of("01234567") == std::string::npos &&
-         ((text[text.size() - 4] - '0') & 06) != 0;
-}
-
-// Can the step give one more file set-id bits or capabilities?
-bool grants(const Step& step) {
-  if (step.op == "link" || step.op == "flink") return true;
-  if (step.op.find("setxattr") != std::string::npos)
-    return step.args.value("name", "") == "security.capability";
-  return has_set_id(step.args);
-}
-
 class StepWriter {
  public:
   StepWriter(const Case& c, const ReproSubject& subject) : case_(c), subject_(subject), options_(c.mount) {
@@ -60,6 +38,7 @@ class StepWriter {
     for (size_t i = 0; i < c.lowers.size(); ++i) dirs_.lowers.push_back(fmt::format("lower{}", i));
     for (size_t i = 0; i < c.data.size(); ++i) dirs_.data.push_back(fmt::format("data{}", i));
     if (c.upper) dirs_.upper = "upper", dirs_.work = "work";
+    all_layers_ = dirs_;
     need("steps");
     need("trees");
     need("end");
@@ -79,9 +58,7 @@ class StepWriter {
     }
     const auto& steps = case_.steps;
     for (size_t i = 0; i < steps.size(); ++i) {
-      const bool mounts = steps[i].op == "mount" || steps[i].op == "remount" || steps[i].op == "offline";
       write(steps[i], fmt::format("{}. ", i + 1));
-      if (mounts && i + 1 < steps.size() && needs_mount(steps[i + 1])) line("still_mounted()");
     }
     finish();
     return std::move(written_);
@@ -92,12 +69,19 @@ class StepWriter {
 
   void line(const std::string& text) { written_.body += std::string(indent_, ' ') + text + "\n"; }
 
-  std::string mount_call() const { return "mount(" + subject_.mount_arguments(dirs_, options_) + ")"; }
-
-  static bool needs_mount(const Step& step) {
-    if (step.op == "tree") return step.args.at("tree") == "merged";
-    return step.op != "mount" && step.op != "umount" && step.op != "remount" && step.op != "offline";
+  // The directory of a layer: "lower[0]" -> "lower0". Of merged it is the name, which functions know.
+  std::string directory_of(const std::string& layer) const {
+    if (layer.ends_with("merged")) return layer;
+    const size_t dot = layer.find('.');
+    const auto other = others_.find(layer.substr(0, dot));
+    const bool of_another = dot != layer.npos && other != others_.end();
+    const auto directory =
+        layer_directory(of_another ? other->second : all_layers_, of_another ? layer.substr(dot + 1) : layer);
+    if (!directory) throw BadCase("", "there is no layer " + layer);
+    return *directory;
   }
+
+  std::string mount_call() const { return "mount(" + subject_.mount_arguments(dirs_, options_) + ")"; }
 
   // ---- steps
   void write(const Step& step, const std::string& number) {
@@ -107,8 +91,9 @@ class StepWriter {
     const std::string words = python_text(number + describe(step));
     const std::string expected = python_text(step.expect.is_null() ? "" : describe_expectation(step.expect));
     if (step.op == "mount" || step.op == "remount") return mount_step(step, words, expected);
-    if (step.op == "umount")
-      return line(fmt::format("mounting({}, {}, take_down{})", words, expected, expectation(step)));
+    if (step.op == "overlay") return overlay_step(step, words, expected);
+    if (step.op == "inside") return inside_step(step, number, words);
+    if (step.op == "umount") return umount_step(step, words, expected);
     if (step.op == "offline") return offline_step(step, number, words, expected);
     if (step.op == "tree") return tree_step(step, words);
     if (step.op == "parallel") return parallel_step(step, number, words);
@@ -121,13 +106,17 @@ class StepWriter {
     return step.expect == "ok" ? "" : ", expect=" + python_literal(step.expect);
   }
 
+  static std::string mounting_manner(const Step& step) {
+    return expectation(step) + (step.copies_up ? ", copies_up=True" : "");
+  }
+
   // Who does it, what it is called, and what it may do.
   static std::string manner(const Step& step) {
     std::string text;
     if (!step.actor.empty()) text += ", actor=" + python_text(step.actor);
     if (!step.as.empty()) text += ", name=" + python_text(step.as);
     if (step.copies_up) text += ", copies_up=True";
-    if (grants(step)) text += ", grants=1";
+    if (grants_privilege(step)) text += ", grants=1";
     return text;
   }
 
@@ -142,7 +131,66 @@ class StepWriter {
     }
     const std::string how = step.op == "mount" ? mount_call() : "re" + mount_call();
     line(fmt::format("mounting({}, {},", words, expected));
-    line(fmt::format("         lambda: {}{})", how, expectation(step)));
+    line(fmt::format("         lambda: {}{})", how, mounting_manner(step)));
+  }
+
+  void umount_step(const Step& step, const std::string& words, const std::string& expected) {
+    const Json& which = step.args.at("umount");
+    const std::string how =
+        which.is_string() ? "lambda: umount_other(" + python_literal(which) + ")" : "take_down";
+    line(fmt::format("mounting({}, {}, {}{})", words, expected, how, mounting_manner(step)));
+  }
+
+  void overlay_step(const Step& step, const std::string& words, const std::string& expected) {
+    if (!subject_.has_layers()) throw BadCase(step.where, "a plain directory keeps no layers to mount again");
+    need("others");
+    const std::string name = step.args.at("overlay").get<std::string>();
+    LayerDirs dirs;
+    dirs.path = dirs_.path;
+    dirs.merged = name + ".merged";
+    std::vector<std::string> commands;
+    for (const Json& lower : step.args.at("lower"))
+      dirs.lowers.push_back(
+          layer_for_other(lower, fmt::format("{}.lower{}", name, dirs.lowers.size()), commands));
+    const Json upper = step.args.value("upper", Json::object());
+    if (!upper.is_null()) {
+      dirs.upper = layer_for_other(upper, name + ".upper", commands);
+      dirs.work = layer_for_other(step.args.value("work", Json::object()), name + ".work", commands);
+    }
+    shell(commands);
+    const Options options = changed_options({}, step.args.value("mount", Json::object()), step.where);
+    line(fmt::format("mounting({}, {},", words, expected));
+    line(fmt::format("         lambda: overlay({}, {}){})", python_text(name),
+                     subject_.mount_arguments(dirs, options), mounting_manner(step)));
+    others_[name] = std::move(dirs);
+  }
+
+  // The directory of a layer of another overlay: built by `commands` if it is a tree, else the one it names.
+  std::string layer_for_other(const Json& layer, const std::string& own_name,
+                              std::vector<std::string>& commands) {
+    if (layer.is_object()) {
+      add_new_directory(own_name, encoded(tree_from_json(layer, "")), commands);
+      return own_name;
+    }
+    const std::string path = bytes_from_text(layer.get<std::string>());
+    const size_t slash = std::min(path.find('/'), path.size());
+    return directory_of(path.substr(0, slash)) + path.substr(slash);
+  }
+
+  static void add_new_directory(const std::string& name, const Tree& raw, std::vector<std::string>& lines) {
+    const BuildCommands commands = build_commands(raw, name);
+    lines.push_back("mkdir " + name);
+    lines.insert(lines.end(), commands.nodes.begin(), commands.nodes.end());
+    lines.push_back("find " + name + " -depth -exec touch -h -d @1000000000 {} +");
+    lines.insert(lines.end(), commands.times.begin(), commands.times.end());
+  }
+
+  void inside_step(const Step& step, const std::string& number, const std::string& words) {
+    line(fmt::format("print(\"         \", {})", words));
+    line(fmt::format("inside({})", python_literal(step.args.at("inside"))));
+    for (size_t i = 0; i < step.tracks.at(0).size(); ++i)
+      write(step.tracks[0][i], fmt::format("{}{}. ", number, i + 1));
+    line("outside()");
   }
 
   void offline_step(const Step& step, const std::string& number, const std::string& words,
@@ -194,13 +242,9 @@ class StepWriter {
   void volume_tree(const Step& step) {
     need("volume");
     const std::string source = fmt::format("volume{}", volumes_);
-    std::vector<std::string> lines = {"mkdir " + source};
-    if (step.args.contains("tree")) {
-      auto commands = build_commands(tree_from_json(step.args["tree"], step.where + "/tree"), source);
-      lines.insert(lines.end(), commands.nodes.begin(), commands.nodes.end());
-      lines.push_back("find " + source + " -depth -exec touch -h -d @1000000000 {} +");
-      lines.insert(lines.end(), commands.times.begin(), commands.times.end());
-    }
+    std::vector<std::string> lines;
+    add_new_directory(source, tree_from_json(step.args.value("tree", Json::object()), step.where + "/tree"),
+                      lines);
     shell(lines);
   }
 
@@ -335,13 +379,8 @@ class StepWriter {
     return text + std::string(indent_, ' ') + "}";
   }
 
-  static bool reveals(const Step& step) {
-    if (step.op == "offline" || step.op == "volume") return true;
-    return (step.op == "mount" || step.op == "remount") && step.args.contains("order");
-  }
-
   void finish() {
-    const bool revealed = std::any_of(case_.steps.begin(), case_.steps.end(), reveals);
+    const bool revealed = std::any_of(case_.steps.begin(), case_.steps.end(), reveals_names);
     written_.body += "\n";
     line(fmt::format("finish({}{})", after_choice(case_.after), revealed ? ", reveals=True" : ""));
   }
@@ -349,7 +388,9 @@ class StepWriter {
   const Case& case_;
   const ReproSubject& subject_;
   Options options_;
-  LayerDirs dirs_;
+  LayerDirs dirs_;                           // as they are mounted now
+  LayerDirs all_layers_;                     // in the case's own order
+  std::map<std::string, LayerDirs> others_;  // other overlays by name
   WrittenSteps written_;
   size_t volumes_ = 0;
   size_t indent_ = 4;

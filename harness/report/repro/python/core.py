@@ -36,15 +36,15 @@ class Cannot(Exception):
 # ---- where steps are done: with the merged directory as root directory, so that no path leads out of it
 home, here = os.open("/", os.O_PATH), os.open(".", os.O_PATH)
 tree = None  # descriptor of that directory; None: nothing is mounted
-fds, results, maps, positions, handles = {}, {}, {}, {}, {}  # what steps gave names to
+results = {}  # what steps saw, by the names they gave it
+fds, maps, positions, handles = {}, {}, {}, {}  # what steps opened, by name
 standing, masks = {}, {}  # current directory and umask of each actor who changed them
 ACTORS = {}
 current = threading.local()  # who acts on this thread
 
 
 def enter(actor):
-    if tree is None:
-        raise Cannot("a step needs the tree to be mounted")
+    need_mount()
     os.fchdir(tree)
     os.chroot(".")
     if actor in standing:
@@ -52,6 +52,15 @@ def enter(actor):
     os.umask(masks.get(actor, ACTORS[actor]["umask"] if actor else 0o022))
     if actor:
         become(ACTORS[actor])
+
+
+def need_mount():
+    """After a refused mount nothing more can be done in the tree."""
+    if tree is None and refused:
+        print("         (the steps left need it to be mounted)")
+        verdict()
+    if tree is None:
+        raise Cannot("a step needs the tree to be mounted")
 
 
 def leave(actor):
@@ -109,13 +118,15 @@ def forget():
 
 
 # ---- mounting
+merged = "merged"
 volumes = []
+daemon = None  # the subject's own process
 refused = False  # the last mount failed
 
 
 def opened():
     global tree
-    tree = os.open("merged", os.O_RDONLY | os.O_DIRECTORY)
+    tree = os.open(merged, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def umount():
@@ -126,8 +137,13 @@ def umount():
 
 
 def take_down():
+    umount_others()
     if tree is not None:
         umount()
+
+
+def umount_others():
+    pass
 
 
 def remount(*how):

@@ -13,13 +13,13 @@ def program_died():
 
 #: mount-kernel
 def mount(options):
-    print(f"         $ mount -t overlay overlay -o '{options}' merged")
-    call("mount", b"overlay", b"merged", b"overlay", 0, raw(options))
+    print(f"         $ mount -t overlay overlay -o '{options}' {merged}")
+    call("mount", b"overlay", raw(merged), b"overlay", 0, raw(options))
     opened()
 
 
 def unmount_merged():
-    call("umount2", b"merged", 0)
+    call("umount2", raw(merged), 0)
 
 
 def program_died():
@@ -27,13 +27,12 @@ def program_died():
 
 
 #: mount-program
-daemon = None
 ENVIRONMENT = dict(os.environ)
 
 
 def is_mounted():
     with os.fdopen(os.open("/proc/self/mountinfo", os.O_RDONLY)) as table:
-        return any(line.split()[4] == DIR + "/merged" for line in table)
+        return any(line.split()[4] == f"{DIR}/{merged}" for line in table)
 
 
 def end_with_parent():
@@ -63,7 +62,7 @@ def mount(command):
 
 
 def unmount_merged():
-    call("umount2", raw(DIR + "/merged"), 8)
+    call("umount2", raw(f"{DIR}/{merged}"), 8)
     daemon.wait(5)  # the layers are complete when the program is gone
 
 
@@ -71,7 +70,7 @@ def program_died():
     if daemon is None or tree is None or daemon.poll() is None:
         return None
     try:
-        os.stat("merged")
+        os.stat(merged)
     except OSError:
         return f"the program ended with {daemon.returncode}: {said()}"
 
@@ -98,6 +97,69 @@ def offline_end():
     changed("while it was unmounted", True)
     lower_allowed = None
     return was_up
+
+
+#: others
+# ---- overlays beside the first, each with descriptors of its own
+others = {"": None}  # what is set aside of those that steps are not in now; "" is the first
+inside_of = ""
+
+
+def switch_to(name):
+    """Steps are done in that overlay from now on."""
+    global inside_of, tree, fds, maps, positions, handles, standing, masks, merged, daemon
+    if name == inside_of:
+        return
+    others[inside_of] = tree, fds, maps, positions, handles, standing, masks, merged, daemon
+    if name not in others:
+        others[name] = None, {}, {}, {}, {}, {}, {}, name + ".merged", None
+    inside_of = name
+    tree, fds, maps, positions, handles, standing, masks, merged, daemon = others[name]
+
+
+def overlay(name, *how):
+    os.mkdir(name + ".merged")
+    switch_to(name)
+    try:
+        mount(*how)
+    finally:
+        switch_to("")
+
+
+def inside(name):
+    """The next steps are done in that overlay, until outside()."""
+    switch_to(name)
+    if tree is None:
+        print("         (the steps left need it to be mounted)")
+        verdict()
+
+
+def outside():
+    switch_to("")
+
+
+def umount_other(name):
+    inside(name)
+    try:
+        umount()
+    finally:
+        switch_to("")
+
+
+def umount_others():
+    for name in reversed(list(others)):
+        switch_to(name)
+        if name and tree is not None:
+            umount()
+    switch_to("")
+
+
+def survey_other(name):
+    inside(name)
+    try:
+        return survey(tree)
+    finally:
+        switch_to("")
 
 
 #: volume

@@ -139,7 +139,10 @@ def survey(top, contents=True):
 
 def survey_of(layer, contents=True):
     if layer == "merged":
+        need_mount()
         return survey(tree, contents)
+    if layer.endswith(".merged"):
+        return survey_other(layer[:-len(".merged")])
     directory = os.open(layer, os.O_RDONLY | os.O_DIRECTORY)
     try:
         return survey(directory, contents)
