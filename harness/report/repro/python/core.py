@@ -112,7 +112,7 @@ def forget():
     for address, size in maps.values():
         if address:
             call("munmap", ctypes.c_void_p(address), size)
-    for names in fds, standing, masks, maps, positions, handles:
+    for names in fds, standing, masks, maps, positions:  # handles of files stay known
         names.clear()
     tree = None
 

@@ -208,7 +208,7 @@ def readdir(directory, count=None, rewind=False, seek=None, at=None, keep_as=Non
                 break
     if keep_as:
         positions[keep_as] = next_at
-    return {"entries": names, "types": types, "inos": inos, "next": next_at}
+    return {"entries": names, "count": len(names), "types": types, "inos": inos, "next": next_at}
 
 
 #: mkdir
