@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "harness/cli/commands.h"
+#include "harness/results/bench.h"
 
 namespace ovlcheck {
 namespace {
@@ -26,6 +27,18 @@ void print_markdown(const std::vector<Difference>& differences) {
   fmt::print("\n");
 }
 
+// Two folders of `bench claims`. Time is not judged: more than the tolerance slower is shown, and is no
+// error.
+int compare_measurements(const Bench& earlier, const Bench& later) {
+  constexpr double kTolerance = 0.25;
+  const auto changes = compare_bench(earlier, later, kTolerance);
+  for (const auto& change : changes)
+    fmt::print("{:<8} {} {} at {}: {:.2f} times as long\n", change.ratio > 1 ? "slower" : "faster",
+               change.chart, change.subject, change.place, change.ratio);
+  fmt::print("{} of the figures, relative to the kernel's, changed by more than a quarter\n", changes.size());
+  return kAsExpected;
+}
+
 }  // namespace
 
 void add_compare(CLI::App& app, int& status) {
@@ -38,6 +51,10 @@ void add_compare(CLI::App& app, int& status) {
       ->type_name("RUN");
   command->add_flag("--markdown", *markdown, "As a comment for a pull request");
   command->callback([runs, markdown, &status] {
+    if (holds_bench(runs->at(0)) && holds_bench(runs->at(1))) {
+      status = compare_measurements(read_bench(runs->at(0)), read_bench(runs->at(1)));
+      return;
+    }
     const Run earlier = read_results(runs->at(0)), later = read_results(runs->at(1));
     const auto differences = compare_runs(earlier, later);
     *markdown ? print_markdown(differences) : print_text(differences);

@@ -6,9 +6,11 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <system_error>
 
 #include "harness/cli/commands.h"
+#include "harness/report/bench_report.h"
 #include "harness/report/chart.h"
 #include "harness/report/html.h"
 #include "harness/report/join.h"
@@ -34,6 +36,18 @@ const std::map<std::string, Format>& formats() {
       {"csv", [](const LabelledRun& run) { return csv_report(run.run); }},
   };
   return all;
+}
+
+// A folder of `bench claims`.
+std::string bench_report(const std::vector<std::string>& folders, const std::string& format) {
+  if (folders.size() > 1)
+    throw std::invalid_argument(
+        "measurements are told one folder at a time; `ovlcheck compare` puts two beside each other");
+  const Bench bench = read_bench(folders.front());
+  if (format == "terminal") return bench_text(bench);
+  if (format == "markdown") return bench_markdown(bench);
+  if (format == "html") return bench_html(bench);
+  throw std::invalid_argument("measurements are told as terminal, markdown or html");
 }
 
 void write(const std::string& file, const std::string& text) {
@@ -71,10 +85,11 @@ void add_report(CLI::App& app, int& status) {
       ->type_name("FORMAT");
   command->add_option("--output", *output, "File to write instead of standard output")->type_name("FILE");
   command->callback([runs, format, output, &status] {
+    status = kAsExpected;
+    if (holds_bench(runs->front())) return write(*output, bench_report(*runs, *format));
     std::vector<LabelledRun> all;
     for (const auto& path : *runs) all.push_back({label_of(path), read_results(path), read_casebook(path)});
     write(*output, formats().at(*format)(join_runs(std::move(all))));
-    status = kAsExpected;
   });
 }
 

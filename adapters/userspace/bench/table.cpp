@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "harness/ops/figures.h"
+
 namespace ovlcheck {
 namespace {
 
@@ -20,19 +22,6 @@ constexpr const char* kComparedTo[] = {kKernel, kRival, kBounce};
 constexpr double kEqual = 1.05;
 
 }  // namespace
-
-double median(std::vector<double> values) {
-  const size_t middle = values.size() / 2;
-  std::sort(values.begin(), values.end());
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-std::string duration(double seconds) {
-  constexpr std::pair<double, const char*> kUnits[] = {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}};
-  for (const auto& [unit, name] : kUnits)
-    if (seconds >= unit) return fmt::format("{:.3g} {}", seconds / unit, name);
-  return fmt::format("{:.3g} ns", seconds / 1e-9);
-}
 
 std::string table(const std::vector<Measured>& rows, const std::vector<std::string>& subjects) {
   std::string text = fmt::format("| {:33} |", "");

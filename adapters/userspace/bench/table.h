@@ -22,12 +22,6 @@ inline constexpr const char* kUserlay = "userlay-fuse";
 inline constexpr const char* kRival = "fuse-overlayfs";
 inline constexpr const char* kBounce = "bounce";
 
-// `values` must not be empty.
-double median(std::vector<double> values);
-
-// "830 ns", "16.2 us", "1.25 ms", "2.50 s".
-std::string duration(double seconds);
-
 // The medians of `subjects` as a Markdown table, followed by the daemon's ratios to the others.
 std::string table(const std::vector<Measured>& rows, const std::vector<std::string>& subjects);
 

@@ -5,19 +5,6 @@
 namespace ovlcheck {
 namespace {
 
-TEST(Table, TakesTheMedian) {
-  EXPECT_EQ(median({3, 1, 2}), 2);
-  EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
-  EXPECT_EQ(median({7}), 7);
-}
-
-TEST(Table, WritesDurationsInTheUnitThatFits) {
-  EXPECT_EQ(duration(2.5), "2.5 s");
-  EXPECT_EQ(duration(0.00125), "1.25 ms");
-  EXPECT_EQ(duration(16.24e-6), "16.2 us");
-  EXPECT_EQ(duration(830e-9), "830 ns");
-}
-
 TEST(Table, ShowsMediansAndRatiosAndADashForWhatIsMissing) {
   const std::vector<Measured> rows = {
       {"stat", Demand::kTwice, {{kKernel, {1e-6, 2e-6, 3e-6}}, {kUserlay, {4e-6}}, {kRival, {16e-6}}}}};
