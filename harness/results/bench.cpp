@@ -55,7 +55,7 @@ BenchChart chart_from_json(const Json& json) {
 double relative(const BenchChart& chart, const BenchSeries& series, double x, double& spread) {
   const BenchSeries* base = chart.find("kernel");
   if (!base || series.subject == "kernel") base = chart.find("native");
-  if (!base || base == &series) return 0;
+  if (!base || base == &series || series.subject == "native") return 0;
   const auto at = [x](const BenchSeries& of) {
     return std::find_if(of.points.begin(), of.points.end(), [x](const auto& point) { return point.x == x; });
   };
