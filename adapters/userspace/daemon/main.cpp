@@ -7,11 +7,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 
+#include "adapters/userspace/daemon/channel.h"
 #include "adapters/userspace/daemon/command_line.h"
 #include "adapters/userspace/daemon/operations.h"
-#include "adapters/userspace/daemon/tmpfile.h"
 #include "adapters/userspace/userlay/userlay.h"
 
 namespace userlay {
@@ -62,14 +63,25 @@ std::vector<std::string> session_arguments(const CommandLine& line, bool read_on
   return all;
 }
 
+// Lets the kernel ask for more at once than the usual 128 KiB. Best effort: it takes root and /sys.
+void read_ahead(const std::string& mount_point) {
+  struct statx st {};
+  // Nobody would answer yet if the kernel asked for attributes.
+  if (statx(AT_FDCWD, mount_point.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) != 0)
+    return;
+  const std::string device = std::to_string(st.stx_dev_major) + ":" + std::to_string(st.stx_dev_minor);
+  std::ofstream("/sys/class/bdi/" + device + "/read_ahead_kb") << 512;
+}
+
 int serve(fuse_session* session, const CommandLine& line) {
   if (fuse_set_signal_handlers(session) != 0) return complain("cannot set signal handlers");
   if (fuse_session_mount(session, line.mount_point.c_str()) != 0)
     return complain("cannot mount on " + line.mount_point);
-  if (answer_tmpfile_requests(session) != 0) {
+  if (watch_channel(session) != 0) {
     fuse_session_unmount(session);
     return complain("cannot read requests");
   }
+  read_ahead(line.mount_point);
   int status = 1;
   if (fuse_daemonize(line.foreground ? 1 : 0) == 0) {
     std::unique_ptr<fuse_loop_config, void (*)(fuse_loop_config*)> config(fuse_loop_cfg_create(),
@@ -87,8 +99,8 @@ int run(int argc, char** argv) {
   if (!line) return complain(line.error());
   if (line->help) return std::fputs(kHelp, stdout) < 0;
   if (line->version) {
-    return std::printf("userlay %s\nlibfuse %s\nFUSE passthrough: not built in\n", USERLAY_VERSION,
-                       fuse_pkgversion()) < 0;
+    return std::printf("userlay %s\nlibfuse %s\nFUSE passthrough: %s\n", USERLAY_VERSION, fuse_pkgversion(),
+                       BackingFiles::built_in() ? "built in" : "not built in") < 0;
   }
 
   const auto spec = parse_options(line->overlay_options);
@@ -100,14 +112,16 @@ int run(int argc, char** argv) {
     return complain("cannot use these layers (" + line->overlay_options +
                     "): " + std::strerror(overlay.error()));
 
+  Service service(**overlay);
   const auto arguments = session_arguments(*line, (*overlay)->read_only());
   fuse_args args = FUSE_ARGS_INIT(0, nullptr);
   for (const auto& argument : arguments)
     if (fuse_opt_add_arg(&args, argument.c_str()) != 0) return complain("out of memory");
   std::unique_ptr<fuse_session, SessionDeleter> session(
-      fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), overlay->get()));
+      fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), &service));
   fuse_opt_free_args(&args);
   if (!session) return 1;  // libfuse has said why
+  service.session = session.get();
   return serve(session.get(), *line);
 }
 

@@ -14,8 +14,12 @@
 namespace userlay {
 namespace {
 
+Service& service_of(fuse_req_t req) {
+  return *static_cast<Service*>(fuse_req_userdata(req));
+}
+
 Overlay& overlay_of(fuse_req_t req) {
-  return *static_cast<Overlay*>(fuse_req_userdata(req));
+  return service_of(req).overlay;
 }
 
 // Since Linux 6.1 the kernel itself takes the set-group-id bit from a new file that may not have it, and it
@@ -36,8 +40,11 @@ Caller maker_of(fuse_req_t req) {
   return caller;
 }
 
+OpenFile* open_file_of(const fuse_file_info* info) {
+  return reinterpret_cast<OpenFile*>(info->fh);
+}
 File& file_of(const fuse_file_info* info) {
-  return *reinterpret_cast<File*>(info->fh);
+  return *open_file_of(info)->file;
 }
 Directory& directory_of(const fuse_file_info* info) {
   return *reinterpret_cast<Directory*>(info->fh);
@@ -76,7 +83,7 @@ void init(void*, fuse_conn_info* connection) {
   const unsigned wanted = FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK | FUSE_CAP_ATOMIC_O_TRUNC |
                           FUSE_CAP_IOCTL_DIR | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_READDIRPLUS |
                           FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_DIO |
-                          FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_HANDLE_KILLPRIV;
+                          FUSE_CAP_HANDLE_KILLPRIV;
   connection->want |= connection->capable & wanted;
   connection->max_write = 1 << 20;
   kernel_judges_set_gid = connection->proto_minor >= 37;
@@ -169,38 +176,53 @@ void rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_
 
 // The handle is the kernel's until release(). The page cache stays valid: it is only ever changed through
 // this mount.
-void give(fuse_file_info* info, std::unique_ptr<File> file) {
-  info->fh = reinterpret_cast<uint64_t>(file.release());
-  info->keep_cache = 1;
+void give(fuse_req_t req, fuse_file_info* info, std::unique_ptr<File> file) {
+  OpenFile* const held = held_open(service_of(req), std::move(file));
+  info->fh = reinterpret_cast<uint64_t>(held);
+  info->keep_cache = held->backing.keep_cache;
+  info->noflush = !overlay_of(req).closing_may_fail();
+}
+
+// Hands the kernel a small file's data with its first open, so that it need not come back to read it.
+void fill_page_cache(fuse_req_t req, fuse_ino_t node, File& file) {
+  constexpr size_t kSmall = 32 * 1024;
+  // Best effort: what is not there yet will be read.
+  (void)file.use_lower_data(kSmall, [&](std::span<const char> data) {
+    fuse_bufvec all = FUSE_BUFVEC_INIT(data.size());
+    all.buf[0].mem = const_cast<char*>(data.data());
+    (void)fuse_lowlevel_notify_store(service_of(req).session, node, 0, &all, FUSE_BUF_NO_SPLICE);
+  });
 }
 
 void open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
   auto file = overlay_of(req).open(caller_of(req), node, info->flags & ~(O_CREAT | O_EXCL));
   if (!file) return answer_error(req, file.error());
-  give(info, std::move(*file));
+  fill_page_cache(req, node, **file);
+  give(req, info, std::move(*file));
   // Refused only if the open(2) was interrupted: then no release() will come.
-  if (fuse_reply_open(req, info) != 0) delete &file_of(info);
+  if (Service& service = service_of(req); fuse_reply_open(req, info) != 0)
+    closed(service, open_file_of(info));
 }
 
 void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
   auto opened = overlay_of(req).create(maker_of(req), parent, name, info->flags, mode);
   if (!opened) return answer_error(req, opened.error());
   const fuse_entry_param told = parameters(opened->entry);
-  give(info, std::move(opened->file));
+  Service& service = service_of(req);
+  give(req, info, std::move(opened->file));
   if (fuse_reply_create(req, &told, info) == 0) return;
-  delete &file_of(info);
-  overlay_of(req).forget(told.ino, 1);
+  closed(service, open_file_of(info));
+  service.overlay.forget(told.ino, 1);
 }
 
 void read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
-  const auto fd = file_of(info).real_fd();
-  if (!fd) return answer_error(req, fd.error());
-  // The data goes from the layer's page cache to the caller without passing through this process.
-  fuse_bufvec data = FUSE_BUFVEC_INIT(size);
-  data.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
-  data.buf[0].fd = *fd;
-  data.buf[0].pos = offset;
-  (void)fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
+  // Copying is faster than splicing, which takes a pipe, and pages that it moves would be missing in the
+  // layer.
+  thread_local std::vector<std::byte> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  const auto got = file_of(info).pread(std::span(buffer.data(), size), offset);
+  if (!got) return answer_error(req, got.error());
+  (void)fuse_reply_buf(req, reinterpret_cast<const char*>(buffer.data()), *got);
 }
 
 void write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
@@ -214,7 +236,7 @@ void flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
 }
 
 void release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-  delete &file_of(info);
+  closed(service_of(req), open_file_of(info));
   answer_error(req, 0);
 }
 
@@ -242,6 +264,10 @@ void copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* sou
 void opendir(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
   auto directory = overlay_of(req).opendir(node);
   if (!directory) return answer_error(req, directory.error());
+  // The kernel sees every change of names itself; `unchanged` tells of the others. What it keeps has places
+  // for one reader only: others read their own listings here.
+  info->keep_cache = (*directory)->unchanged();
+  info->cache_readdir = (*directory)->alone();
   info->fh = reinterpret_cast<uint64_t>(directory->release());
   if (fuse_reply_open(req, info) != 0) delete &directory_of(info);
 }
@@ -400,6 +426,21 @@ Caller caller_with_ids(uid_t uid, gid_t gid, mode_t umask) {
   caller.gid = gid;
   caller.umask = umask;
   return caller;
+}
+
+OpenFile* held_open(Service& service, std::unique_ptr<File> file) {
+  const auto fd = service.backing_files.enabled() ? file->upper_fd() : Result<int>(-1);
+  const NodeId node = file->node();
+  return new OpenFile{std::move(file), service.backing_files.opened(node, fd.value_or(-1))};
+}
+
+void closed(Service& service, OpenFile* open_file) {
+  const NodeId node = open_file->file->node();
+  service.backing_files.closed(node, open_file->backing.id);
+  // A mapping may have changed the file's times without the kernel's knowing that this is one file.
+  if (open_file->backing.id != 0 && open_file->file->writable())
+    (void)fuse_lowlevel_notify_inval_inode(service.session, node, -1, 0);
+  delete open_file;
 }
 
 const fuse_lowlevel_ops& fuse_operations() {

@@ -39,6 +39,11 @@ Result<struct stat> Core::attr(const NodePtr& node) {
   if (!where) return forward(where);
   auto st = sys::stat(*where);
   if (!st) return st;
+  return attr(node, *st);
+}
+
+// `st`: of the layer's object that has the metadata.
+Result<struct stat> Core::attr(const NodePtr& node, struct stat st) {
   int fsid = 0;
   if (!node->is_dir() || xino_bits_ >= 0) {
     const auto fsid_of = [&](const RealPtr& real) {
@@ -51,24 +56,24 @@ Result<struct stat> Core::attr(const NodePtr& node) {
       // Lower hard links split by copy_up are different files now.
       if (node->indexed || node->is_dir() || origin.nlink == 1) {
         fsid = fsid_of(node->lower.front());
-        st->st_ino = origin.id.ino;
+        st.st_ino = origin.id.ino;
       }
     }
     if (node->metacopy()) {
       if (!node->data_redirect.empty()) {
         // Not worth searching the data-only layers for a stat.
-        st->st_blocks = (st->st_size + st->st_blksize - 1) / st->st_blksize * st->st_blksize / 512;
+        st.st_blocks = (st.st_size + st.st_blksize - 1) / st.st_blksize * st.st_blksize / 512;
       } else if (node->lower.size() > 1 || node->upper) {
         auto data_at = fds_.locate(node->lower.back());
         auto data = data_at ? sys::stat(*data_at) : Result<struct stat>(forward(data_at));
         if (!data) return data;
-        st->st_blocks = data->st_blocks;
+        st.st_blocks = data->st_blocks;
       }
     }
   }
-  map_inode(*node, *st, fsid);
-  if (node->is_dir() && node->merged()) st->st_nlink = 1;
-  if (!node->is_dir() && node->indexed) st->st_nlink = node->nlink;
+  map_inode(*node, st, fsid);
+  if (node->is_dir() && node->merged()) st.st_nlink = 1;
+  if (!node->is_dir() && node->indexed) st.st_nlink = node->nlink;
   return st;
 }
 

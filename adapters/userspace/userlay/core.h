@@ -21,6 +21,7 @@ struct Layer {
   sys::Uuid uuid{};
   bool uuid_usable = true;  // unique among the lower file systems
   bool can_decode = false;  // file handles can be opened
+  bool plain = false;       // see sys::is_plain_fs()
 };
 
 // What a name means, before it becomes a node.
@@ -35,6 +36,7 @@ struct Found {
   bool upper_by_name = false;  // upper has this very name
   std::string redirect;
   std::string data_redirect;
+  struct stat top {};  // attributes of upper, else of the topmost lower
   bool positive() const { return upper || !lower.empty(); }
   bool is_dir() const { return upper ? upper->is_dir() : lower.front()->is_dir(); }
 };
@@ -107,12 +109,15 @@ class Core {
   NodeTable& nodes() { return nodes_; }
   const Options& options() const { return options_; }
   bool read_only() const { return read_only_; }
+  bool closing_may_fail() const { return !read_only_ && !layers_[0].plain; }
   bool volatile_mount() const { return options_.fsync == FsyncMode::kVolatile; }
 
   // For File and Directory.
   Result<Fd> open_data(const NodePtr& node, int flags);
   Result<void> drop_set_id(const Caller& caller, const NodePtr& node);
   Result<std::shared_ptr<Listing>> list(const NodePtr& node);
+  // ENOENT once it was removed.
+  Result<void> check_listable(const NodePtr& node);
   Result<std::pair<ino_t, ino_t>> dot_inos(const NodePtr& node);
   Result<bool> in_upper(const NodePtr& node);
   Result<Fd> open_upper_directory(const NodePtr& node);
@@ -180,9 +185,11 @@ class Core {
 
   // attr.cpp
   Result<struct stat> attr(const NodePtr& node);
+  Result<struct stat> attr(const NodePtr& node, struct stat of_layer);
   void map_inode(const Node& node, struct stat& st, int fsid) const;
   Result<Entry> entry(const NodePtr& node);
   Result<Entry> entry_by_name(const NodePtr& node, const Node& parent, const std::string& name);
+  void used_by_name(Node& node, const Node& parent, const std::string& name);
   Result<void> apply(const Caller& caller, const NodePtr& node, const SetAttr& change);
   Result<void> truncate(const NodePtr& node, off_t size);
   Result<void> drop_privilege_bits(const Caller& caller, const NodePtr& node, bool after_chown);
@@ -272,7 +279,11 @@ class Core {
   Result<At> upper_child(const Node& parent, const std::string& name) {
     return fds_.child(parent.upper, name);
   }
-  void changed(Node& directory) { ++directory.version; }
+  void changed(Node& directory) {
+    ++directory.version;
+    std::lock_guard guard(directory.listing_mutex);
+    directory.listing = nullptr;
+  }
   int lower_count() const { return static_cast<int>(layers_.size()) - 1 - data_layers_; }
 
   Options options_;

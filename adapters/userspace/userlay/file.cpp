@@ -50,10 +50,38 @@ NodeId File::node() const {
   return state_->node->id;
 }
 
+bool File::writable() const {
+  return state_->writable();
+}
+
 Result<int> File::real_fd() {
   auto fd = state_->current();
   if (!fd) return forward(fd);
   return (*fd)->get();
+}
+
+Result<int> File::upper_fd() {
+  auto upper = state_->core.in_upper(state_->node);
+  if (!upper) return forward(upper);
+  return *upper ? real_fd() : -1;
+}
+
+Result<void> File::use_lower_data(std::size_t most, const std::function<void(std::span<const char>)>& use) {
+  std::lock_guard no_copy_up(state_->node->copy_mutex);
+  if (std::exchange(state_->node->lower_data_used, true)) return {};
+  auto upper = state_->core.in_upper(state_->node);
+  if (!upper) return forward(upper);
+  if (*upper || (state_->flags & O_ACCMODE) == O_WRONLY) return {};
+  auto fd = state_->current();
+  if (!fd) return forward(fd);
+  auto st = sys::stat((*fd)->get());
+  if (!st) return forward(st);
+  if (!S_ISREG(st->st_mode) || st->st_size == 0 || st->st_size > static_cast<off_t>(most)) return {};
+  std::vector<char> data(static_cast<std::size_t>(st->st_size));
+  const ssize_t got = ::pread((*fd)->get(), data.data(), data.size(), 0);
+  if (got < 0) return last_error();
+  if (static_cast<std::size_t>(got) == data.size()) use(data);
+  return {};
 }
 
 Result<std::size_t> File::pread(std::span<std::byte> data, off_t offset) {

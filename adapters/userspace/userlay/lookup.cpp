@@ -10,6 +10,7 @@ namespace userlay {
 struct Core::Search {
   std::string name;      // what to look for next; replaced by redirects
   std::string redirect;  // the last redirect followed
+  struct stat found {};  // attributes of what was found last
   bool absolute = false;
   bool is_dir = false;
   bool opaque = false;
@@ -23,6 +24,8 @@ Result<RealPtr> Core::add_child_real(const RealPtr& parent, std::string name, co
   auto real = std::make_shared<Real>(&fds_, parent->layer, st);
   real->parent = parent;
   real->name = std::move(name);
+  if (real->is_dir() && real->layer != 0 && layers_[static_cast<std::size_t>(real->layer)].plain)
+    real->names = std::make_unique<NameSet>();
   return real;
 }
 
@@ -49,13 +52,16 @@ Result<void> Core::follow_redirect(Search& s, MarkReader& marks, std::string_vie
 Result<RealPtr> Core::find_single(Search& s, const RealPtr& base, int layer, std::string_view element,
                                   std::string_view prefix, std::string_view rest) {
   const bool last_element = rest.empty();
+  if (base->names && base->names->lacks(NameSet::hash(element))) return RealPtr();
   auto at = fds_.child(base, std::string(element));
   if (!at) return forward(at);
   auto st = sys::stat(*at);
   if (!st) {
+    if (st.error() == ENOENT && base->names) base->names->missed(At{at->dir, ""});
     if (st.error() == ENOENT || st.error() == ENAMETOOLONG) return RealPtr();
     return forward(st);
   }
+  s.found = *st;
   MarkReader marks(marks_, *at);
   if (marks.is_whiteout(*st)) {
     s.stop = s.opaque = true;
@@ -117,6 +123,7 @@ Result<void> Core::find_upper(Search& s, const Node& parent, Found& found) {
   auto upper = find_in_layer(s, parent.upper, 0);
   if (!upper) return forward(upper);
   found.upper = *upper;
+  if (*upper) found.top = s.found;
   found.upper_by_name = found.upper != nullptr;
   found.upper_metacopy = found.upper && !s.is_dir && s.metacopy;
   found.redirect = s.redirect;
@@ -149,6 +156,7 @@ Result<void> Core::find_lower(Search& s, const Node& parent, Found& found) {
     if (found.upper && found.lower.empty() && s.is_dir) {
       if (auto r = fix_origin(parent, found.upper, *real); !r) return r;
     }
+    if (!found.positive()) found.top = s.found;
     // Metacopies between the topmost and the data are only waypoints.
     if (!s.metacopy || found.lower.empty()) found.lower.push_back(*real);
     if (s.stop) break;
@@ -203,7 +211,9 @@ Result<Found> Core::find(const Node& parent, const std::string& name) {
 }
 
 bool Core::lower_positive(const Node& parent, const std::string& name) {
+  const std::size_t hash = NameSet::hash(name);
   for (const RealPtr& base : parent.lower) {
+    if (base->names && base->names->lacks(hash)) continue;
     auto at = fds_.child(base, name);
     if (!at) return true;  // something is there, it just cannot be seen
     auto st = sys::stat(*at);
@@ -362,10 +372,13 @@ Result<Entry> Core::entry(const NodePtr& node) {
   return Entry{node->id, *st};
 }
 
+void Core::used_by_name(Node& node, const Node& parent, const std::string& name) {
+  if (node.links.size() < 2) return;
+  if (auto link = link_index(node, parent, name)) node.current_link = *link;
+}
+
 Result<Entry> Core::entry_by_name(const NodePtr& node, const Node& parent, const std::string& name) {
-  if (node->links.size() > 1) {
-    if (auto link = link_index(*node, parent, name)) node->current_link = *link;
-  }
+  used_by_name(*node, parent, name);
   return entry(node);
 }
 
@@ -391,9 +404,18 @@ Result<Entry> Core::lookup(NodeId parent_id, const std::string& name) {
     if (!parent) return forward(parent);
     if (NodePtr known = nodes_.child(**parent, name)) return entry_by_name(known, **parent, name);
     if ((*parent)->version != version) continue;  // what was found may be out of date
+    const struct stat top = found.top;
     auto node = instantiate(*parent, name, std::move(found));
     if (!node) return forward(node);
-    return entry_by_name(*node, **parent, name);
+    // What has another name may have been changed by that since it was found, and a merged directory by being
+    // found.
+    const bool as_found =
+        (*node)->is_dir() ? !(*node)->upper : top.st_nlink == 1 && (*node)->links.size() == 1;
+    if (!as_found) return entry_by_name(*node, **parent, name);
+    auto st = attr(*node, top);
+    if (!st) return forward(st);
+    nodes_.ref(*node);
+    return Entry{(*node)->id, *st};
   }
 }
 

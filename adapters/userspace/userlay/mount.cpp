@@ -11,16 +11,7 @@
 namespace userlay {
 namespace {
 
-// The namespace inode every kernel gives the initial user namespace.
-constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
 constexpr std::size_t kNodesKept = 8192;
-
-// capable() asks for the initial user namespace; only there are trusted.* and file handles accessible.
-bool capable(int cap) {
-  struct stat st;
-  if (::stat("/proc/self/ns/user", &st) < 0 || st.st_ino != kInitialUserNamespace) return false;
-  return Caller::self().has_cap(cap);
-}
 
 std::size_t fd_budget() {
   rlimit limit{};
@@ -28,7 +19,9 @@ std::size_t fd_budget() {
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 32, 4096);
 }
 
-bool same_or_below(int start, const Identity& wanted) {
+// Whether the directory or one above it on the same file system is `wanted`.
+template <class Predicate>
+bool same_or_below(int start, Predicate wanted) {
   auto fd = sys::open_at(start, ".", O_PATH | O_DIRECTORY);
   Identity last;
   dev_t dev = 0;
@@ -36,7 +29,7 @@ bool same_or_below(int start, const Identity& wanted) {
     auto st = sys::stat(fd->get());
     if (!st) return false;
     const Identity here{st->st_dev, st->st_ino};
-    if (here == wanted) return true;
+    if (wanted(here)) return true;
     if (here == last || (dev && dev != here.dev)) return false;
     last = here;
     dev = here.dev;
@@ -89,7 +82,9 @@ Result<void> Core::add_layer(const LayerDir& dir, bool upper) {
   layer.dev = st->st_dev;
   if (auto readable = sys::open_at(fd->get(), ".", O_RDONLY | O_DIRECTORY))
     layer.readable = std::move(*readable);
+  layer.plain = sys::is_plain_fs(fd->get());
   layer.root = std::make_shared<Real>(&fds_, index, *st);
+  if (!upper && layer.plain) layer.root->names = std::make_unique<NameSet>();
   layer.root->pinned = share(std::move(*fd));
   if (!layer.readable) return {};
   auto uuid = sys::fs_uuid(layer.readable.get());
@@ -120,7 +115,9 @@ Result<void> Core::open_layers(const MountSpec& spec) {
     const Real& upper = *layers_[0].root;
     const Identity id{st->st_dev, st->st_ino};
     if (!same_mount(work->get(), upper.pinned->get())) return tl::unexpected(EINVAL);
-    if (same_or_below(work->get(), upper.id) || same_or_below(upper.pinned->get(), id)) {
+    const auto is_upper = [&](const Identity& here) { return here == upper.id; };
+    const auto is_work = [&](const Identity& here) { return here == id; };
+    if (same_or_below(work->get(), is_upper) || same_or_below(upper.pinned->get(), is_work)) {
       return tl::unexpected(EINVAL);
     }
     work_base_ = std::make_shared<Real>(&fds_, 0, *st);
@@ -137,10 +134,9 @@ Result<void> Core::check_overlaps() {
   if (work_base_ && !traps_.insert(work_base_->id).second) return tl::unexpected(ELOOP);
   if (work_ && !traps_.insert(work_->id).second) return tl::unexpected(ELOOP);
   for (std::size_t i = 1; i < layers_.size(); ++i) {
-    const int root = layers_[i].root->pinned->get();
-    for (const Identity& trap : traps_) {
-      if (trap != layers_[i].root->id && same_or_below(root, trap)) return tl::unexpected(ELOOP);
-    }
+    const Real& root = *layers_[i].root;
+    const auto is_other = [&](const Identity& here) { return here != root.id && traps_.contains(here); };
+    if (same_or_below(root.pinned->get(), is_other)) return tl::unexpected(ELOOP);
   }
   return {};
 }

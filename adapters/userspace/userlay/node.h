@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,9 +32,6 @@ struct Listing {
     std::uint64_t ino;
     unsigned char type;
   };
-  // Append-only and immutable, as FS_APPEND_FL and FS_IMMUTABLE_FL; -1 until someone asks.
-  std::atomic<int> protection{-1};
-
   std::uint64_t version = 0;
   std::vector<Item> items;
 };
@@ -80,9 +78,11 @@ struct Node {
   std::atomic<bool> impure{false};
   std::atomic<int> default_acl{-1};  // whether upper has a default ACL: -1 unknown
 
-  std::uint64_t version = 0;       // of a directory's contents
-  std::weak_ptr<Listing> listing;  // under listing_mutex
-  std::mutex listing_mutex;
+  std::uint64_t version = 0;  // of a directory's contents
+  std::mutex listing_mutex;   // of the three below
+  std::shared_ptr<Listing> listing;
+  std::optional<std::uint64_t> opened_version;  // what the last opendir saw
+  unsigned times_open = 0;
 
   // Append-only and immutable, as FS_APPEND_FL and FS_IMMUTABLE_FL; -1 until someone asks.
   std::atomic<int> protection{-1};
@@ -91,6 +91,7 @@ struct Node {
   std::atomic<std::size_t> current_link{0};
 
   std::mutex copy_mutex;                     // serialises copy_up; taken before the tree lock
+  bool lower_data_used = false;              // under copy_mutex
   std::atomic<std::uint32_t> data_epoch{0};  // grows when the data moves to upper
   std::atomic<bool> may_be_setid{false};     // writes must check for set-id bits
 

@@ -18,6 +18,9 @@ const Options& Overlay::options() const {
 bool Overlay::read_only() const {
   return core_->read_only();
 }
+bool Overlay::closing_may_fail() const {
+  return core_->closing_may_fail();
+}
 
 Result<Entry> Overlay::lookup(NodeId parent, const std::string& name) {
   return core_->lookup(parent, name);

@@ -30,6 +30,14 @@ Caller Caller::self() {
   return caller;
 }
 
+bool capable(int cap) {
+  // The inode that every kernel gives the initial namespace.
+  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
+  struct stat st;
+  if (::stat("/proc/self/ns/user", &st) < 0 || st.st_ino != kInitialUserNamespace) return false;
+  return Caller::self().has_cap(cap);
+}
+
 Caller Caller::superuser() {
   Caller caller;
   caller.caps = ~std::uint64_t{0};

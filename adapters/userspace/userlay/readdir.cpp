@@ -99,7 +99,7 @@ Result<std::shared_ptr<Listing>> Core::list(const NodePtr& node) {
   std::shared_lock lock(tree_);
   {
     std::lock_guard guard(node->listing_mutex);
-    if (auto cached = node->listing.lock(); cached && cached->version == node->version) return cached;
+    if (node->listing && node->listing->version == node->version) return node->listing;
   }
   auto fresh = read_merged(node, true);
   if (!fresh) return fresh;
@@ -108,11 +108,16 @@ Result<std::shared_ptr<Listing>> Core::list(const NodePtr& node) {
   return fresh;
 }
 
+Result<void> Core::check_listable(const NodePtr& node) {
+  std::shared_lock lock(tree_);
+  if (node->removed) return tl::unexpected(ENOENT);
+  return {};
+}
+
 Result<std::pair<ino_t, ino_t>> Core::dot_inos(const NodePtr& node) {
   std::shared_lock lock(tree_);
   auto self = attr(node);
   if (!self) return forward(self);
-  if (node->removed) return tl::unexpected(ENOENT);
   auto above = attr(node->links.empty() ? node : node->links.front().parent);
   if (!above) return forward(above);
   return std::pair{self->st_ino, above->st_ino};
@@ -122,6 +127,7 @@ Result<std::pair<ino_t, ino_t>> Core::dot_inos(const NodePtr& node) {
 struct DirState {
   Core& core;
   NodePtr node;
+  bool unchanged, alone;
   std::mutex mutex;
   std::shared_ptr<Listing> listing;
 };
@@ -129,11 +135,23 @@ struct DirState {
 Directory::Directory(std::unique_ptr<DirState> state) : state_(std::move(state)) {}
 
 Directory::~Directory() {
+  {
+    std::lock_guard guard(state_->node->listing_mutex);
+    --state_->node->times_open;
+  }
   state_->core.nodes().forget(state_->node->id, 1);
 }
 
 NodeId Directory::node() const {
   return state_->node->id;
+}
+
+bool Directory::unchanged() const {
+  return state_->unchanged;
+}
+
+bool Directory::alone() const {
+  return state_->alone;
 }
 
 Result<void> Directory::read(off_t offset, const std::function<bool(const DirEntry&)>& sink) {
@@ -148,9 +166,10 @@ Result<void> Directory::read(off_t offset, const std::function<bool(const DirEnt
     }
     listing = state_->listing;
   }
-  auto inos = state_->core.dot_inos(state_->node);
-  if (!inos) return forward(inos);
+  if (auto listable = state_->core.check_listable(state_->node); !listable) return listable;
   if (offset < 2) {
+    auto inos = state_->core.dot_inos(state_->node);
+    if (!inos) return forward(inos);
     if (offset == 0 && !sink({".", inos->first, DT_DIR, 1})) return {};
     if (!sink({"..", inos->second, DT_DIR, 2})) return {};
     offset = 2;
@@ -179,10 +198,19 @@ Result<Fd> Core::open_upper_directory(const NodePtr& node) {
 }
 
 Result<std::unique_ptr<Directory>> Core::opendir(NodeId id) {
-  auto node = directory(id);
-  if (!node) return forward(node);
-  nodes_.ref(*node);
-  auto state = std::unique_ptr<DirState>(new DirState{*this, *node, {}, nullptr});
+  auto found = directory(id);
+  if (!found) return forward(found);
+  const NodePtr& node = *found;
+  std::shared_lock lock(tree_);
+  std::lock_guard guard(node->listing_mutex);
+  const bool unchanged = node->opened_version == node->version;
+  node->opened_version = node->version;
+  nodes_.ref(node);
+  // Who goes on with a listing that is still valid goes on with its offsets.
+  const bool listed = node->listing && node->listing->version == node->version;
+  const bool alone = node->times_open++ == 0;
+  auto state = std::unique_ptr<DirState>(
+      new DirState{*this, node, unchanged, alone, {}, listed ? node->listing : nullptr});
   return std::unique_ptr<Directory>(new Directory(std::move(state)));
 }
 

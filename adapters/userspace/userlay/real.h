@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "adapters/userspace/userlay/name_set.h"
 #include "adapters/userspace/userlay/sys.h"
 
 namespace userlay {
@@ -51,7 +52,8 @@ struct Real {
   const nlink_t nlink;  // when it was found; lower layers do not change
   RealPtr parent;
   std::string name;
-  FdPtr pinned;  // a layer's root, or an object that lost its name
+  FdPtr pinned;                    // a layer's root, or an object that lost its name
+  std::unique_ptr<NameSet> names;  // of a lower directory whose listings can be relied on
 
  private:
   friend class FdCache;

@@ -228,6 +228,7 @@ void Core::moved(const Move& move) {
       node->upper->name = new_name;
     }
     node->links[link] = Link{to, new_name, true};
+    if (node->is_dir()) changed(*node);  // its ".." is listed, too
     nodes_.set_child(*to, new_name, node);
   };
   if (move.exchange) {

@@ -1,10 +1,13 @@
 #include "adapters/userspace/userlay/sys.h"
 
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -196,7 +199,7 @@ Result<std::string> list_xattr(const At& at) {
   return fill([&](char* data, std::size_t size) { return raw_list(at, data, size); });
 }
 
-Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet) {
+Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet, std::size_t most) {
   const char* path = at.is_self() ? "." : at.c_str();
   const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
   auto fd = open_at(at.fd(), path, quiet ? flags | O_NOATIME : flags);
@@ -208,6 +211,7 @@ Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet) {
     const long got = syscall(SYS_getdents64, fd->get(), buffer.data(), buffer.size());
     if (got < 0) return last_error();
     if (got == 0) return entries;
+    if (entries.size() > most) return tl::unexpected(E2BIG);
     for (long at_byte = 0; at_byte < got;) {
       const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at_byte);
       at_byte += entry->d_reclen;
@@ -226,6 +230,17 @@ std::optional<Uuid> fs_uuid(int fd) {
   Uuid uuid{};
   if (answer.length <= uuid.size()) std::memcpy(uuid.data(), answer.bytes, answer.length);
   return uuid;
+}
+
+bool is_plain_fs(int fd) {
+  constexpr unsigned kXfsMagic = 0x58465342;
+  constexpr unsigned kErofsMagic = 0xE0F5E1E2;
+  constexpr unsigned kKnown[] = {EXT4_SUPER_MAGIC, TMPFS_MAGIC, BTRFS_SUPER_MAGIC, SQUASHFS_MAGIC,
+                                 F2FS_SUPER_MAGIC, RAMFS_MAGIC, kXfsMagic,         kErofsMagic};
+  struct statfs info;
+  if (::fstatfs(fd, &info) < 0) return false;
+  return std::find(std::begin(kKnown), std::end(kKnown), static_cast<unsigned>(info.f_type)) !=
+         std::end(kKnown);
 }
 
 namespace {

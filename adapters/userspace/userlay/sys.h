@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -73,9 +74,13 @@ struct RawEntry {
   std::uint64_t ino;
   unsigned char type;
 };
-// Everything in the directory except "." and "..".
+// Everything in the directory except "." and "..". E2BIG when there are more entries than `most`.
 // `quiet`: without setting the directory's access time, where this process may ask for that.
-Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet = false);
+Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet = false, std::size_t most = SIZE_MAX);
+
+// A local file system without surprises: its listings name all that can be looked up, and closing a file has
+// nothing to report.
+bool is_plain_fs(int fd);
 
 using Uuid = std::array<unsigned char, 16>;
 // The file system's UUID; nothing when the kernel cannot tell.

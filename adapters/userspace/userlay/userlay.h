@@ -97,6 +97,10 @@ struct Caller {
   static Caller superuser();
 };
 
+// Has this process the capability in the initial user namespace? Only there are trusted.* attributes and file
+// handles accessible, and FUSE passthrough allowed.
+bool capable(int cap);
+
 struct Entry {
   NodeId node = 0;
   struct stat attr {};
@@ -131,6 +135,7 @@ class File {
   File& operator=(const File&) = delete;
 
   NodeId node() const;
+  bool writable() const;
   // Bytes read; 0 at end of file.
   Result<std::size_t> pread(std::span<std::byte> data, off_t offset);
   // Appends whatever the offset says when opened with O_APPEND. Drops set-id bits unless `caller` may keep
@@ -154,6 +159,11 @@ class File {
   // The descriptor of the layer's file that holds the data now, for mmap, splice and passthrough. Owned by
   // the File and valid until it is closed.
   Result<int> real_fd();
+  // The same if the data is in upper, where it stays; else -1.
+  Result<int> upper_fd();
+  // Calls `use` with all data if that is in a lower layer, not empty and not longer than `most`, once in the
+  // life of the node. Until `use` returns nobody gets to open the file for writing, nor past this call.
+  Result<void> use_lower_data(std::size_t most, const std::function<void(std::span<const char>)>& use);
 
  private:
   friend class Core;
@@ -169,6 +179,10 @@ class Directory {
   Directory& operator=(const Directory&) = delete;
 
   NodeId node() const;
+  // Whoever opened this directory before could have listed the same, so that a copy of that may be shown.
+  bool unchanged() const;
+  // Nobody else had it open when it was opened.
+  bool alone() const;
   // Calls `sink` for each entry from `offset` on (0 is the start, later ones come from DirEntry::next), "."
   // and
   // ".." included, until it returns false (that entry is not consumed).
@@ -200,6 +214,8 @@ class Overlay {
   const Options& options() const;
   // No upper layer, or one that cannot be written: every change fails with EROFS.
   bool read_only() const;
+  // Whether File::flush() can have something to report: not on the usual local file systems.
+  bool closing_may_fail() const;
 
   Result<Entry> lookup(NodeId parent, const std::string& name);
   // Gives back `count` lookups.

@@ -1,0 +1,13 @@
+// What the kernel's FUSE has and libfuse (before 3.17) does not know, added beneath it: O_TMPFILE,
+// passthrough of open files, and writing without asking for capabilities each time.
+#pragma once
+
+#include "adapters/userspace/daemon/operations.h"
+
+namespace userlay {
+
+// Puts itself between libfuse and a mounted session, whose user data is the Service. To be called between
+// fuse_session_mount() and the loop. Returns 0 or a negative errno.
+int watch_channel(fuse_session* session);
+
+}  // namespace userlay
