@@ -1,12 +1,15 @@
 // The program as its users start it: exit statuses, messages, shards as separate processes.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -96,6 +99,44 @@ TEST_F(Program, EightShardsMergedAreTheWholeRun) {
 
   const Ended incomplete = program("merge " + in("shard1") + " " + in("shard2") + " --output " + in("part"));
   EXPECT_NE(incomplete.status, kAsExpected) << incomplete.said;
+}
+
+// Starts the program and kills it once `folder` holds that many outcomes.
+void kill_after(const std::string& folder, size_t outcomes, const std::vector<std::string>& arguments) {
+  const std::string path = fs::path(own_program()).parent_path() / "ovlcheck";
+  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    (void)!freopen("/dev/null", "w", stdout);
+    execv(path.c_str(), argv.data());
+    _exit(127);
+  }
+  const auto count = [&] {
+    std::ifstream in(folder + "/events.jsonl");
+    return static_cast<size_t>(std::count(std::istreambuf_iterator<char>(in), {}, '\n'));
+  };
+  while (count() < outcomes && waitpid(child, nullptr, WNOHANG) == 0) usleep(1000);
+  (void)kill(child, SIGKILL);
+  (void)waitpid(child, nullptr, 0);
+}
+
+TEST_F(Program, AKilledRunIsCompletedWithoutRepeatingOrLosingAnything) {
+  const std::string what =
+      "run --subject userlay --subject plain --filter reads --filter whiteouts --jobs 2 ";
+  const std::vector<std::string> again = {"run",      "--subject", "userlay",  "--subject", "plain",
+                                          "--filter", "reads",     "--filter", "whiteouts", "--jobs",
+                                          "2",        "--resume",  "--output", in("killed")};
+  for (const size_t outcomes : {1, 40, 41, 150, 300}) kill_after(in("killed"), outcomes, again);
+  ASSERT_EQ(program(what + "--resume --output " + in("killed")).status, kAsExpected);
+  ASSERT_EQ(program(what + "--output " + in("whole")).status, kAsExpected);
+  EXPECT_EQ(timeless(in("killed")), timeless(in("whole")));
+  std::set<std::string> seen;
+  for (const auto& outcome : read_events(in("killed") + "/events.jsonl"))
+    EXPECT_TRUE(seen.insert(outcome.subject + " " + outcome.case_name).second)
+        << outcome.case_name << " was run twice";
 }
 
 TEST_F(Program, ADescriptorFileIsASubject) {
