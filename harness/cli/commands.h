@@ -28,6 +28,8 @@ void add_init(CLI::App& app, int& status);
 void add_worker(CLI::App& app, int& status);
 void add_vm(CLI::App& app, int& status);
 void add_timeline(CLI::App& app, int& status);
+void add_generate(CLI::App& app, int& status);
+void add_shrink(CLI::App& app, int& status);
 
 // For reports on standard output: its width, colours only on a terminal and without NO_COLOR.
 TerminalStyle style_of_stdout();

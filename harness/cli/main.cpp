@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
   add_doctor(app, status);
   add_init(app, status);
   add_worker(app, status);
+  add_generate(app, status);
+  add_shrink(app, status);
   add_vm(app, status);
   add_timeline(app, status);
   try {

@@ -172,9 +172,7 @@ class Agreement {
   }
 
   void compare(Tree expected, Tree observed, const std::string& where, const std::string& step) {
-    reduce(expected), reduce(observed);
-    forbid_other_xattrs(expected, observed);
-    auto differences = compare_trees(expected, observed);
+    auto differences = compare_snapshots(expected, observed);
     if (!differences.empty())
       outcome_.deviations.push_back({where, step, "the same as the reference", "", std::move(differences)});
   }
@@ -186,6 +184,12 @@ class Agreement {
 };
 
 }  // namespace
+
+std::vector<TreeDifference> compare_snapshots(Tree& reference, Tree& observed) {
+  reduce(reference), reduce(observed);
+  forbid_other_xattrs(reference, observed);
+  return compare_trees(reference, observed);
+}
 
 Outcome judge_against(const Case& c, const Observation& seen, const Observation& reference,
                       bool compare_upper) {

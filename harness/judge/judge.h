@@ -38,4 +38,8 @@ Outcome judge_against(const Case& c, const Observation& seen, const Observation&
 // is not compared: it has none.
 std::vector<TreeDifference> compare_trees(const Tree& expected, const Tree& observed);
 
+// The same for two snapshots, by the rules of judge_against(); what has no meaning across subjects is taken
+// out of both.
+std::vector<TreeDifference> compare_snapshots(Tree& reference, Tree& observed);
+
 }  // namespace ovlcheck

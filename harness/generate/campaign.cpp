@@ -1,0 +1,183 @@
+#include "harness/generate/campaign.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+
+#include "harness/case/problem.h"
+#include "harness/generate/explorer.h"
+#include "harness/generate/finding.h"
+#include "harness/generate/forked_process.h"
+
+namespace ovlcheck::generate {
+namespace {
+
+[[noreturn]] void broken(const char* what) {
+  throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+}
+
+// A worker process, and what it has told so far.
+struct Worker {
+  Worker(const CampaignRequest& request, std::vector<size_t> todo)
+      : chunks(std::move(todo)), process([&](int out) { return explore(request, chunks, out); }) {}
+
+  std::vector<size_t> chunks;
+  ForkedProcess process;
+  std::optional<size_t> at;  // chunk under way
+  CampaignCounts so_far;     // of that chunk
+  bool told = false;         // why it ends
+};
+
+class Campaign {
+ public:
+  Campaign(const CampaignRequest& request, const std::function<void(const CampaignResult&)>& on_progress)
+      : request_(request), on_progress_(on_progress) {}
+
+  CampaignResult run() {
+    std::filesystem::create_directories(request_.folder);
+    if (request_.resume) load();
+    start();
+    while (!workers_.empty()) {
+      listen();
+      show();
+    }
+    if (result_.counts.sequences == 0 && !result_.broken.empty())
+      throw std::runtime_error(result_.broken.front());
+    store();
+    return result_;
+  }
+
+ private:
+  void start() {
+    std::vector<std::vector<size_t>> shares(std::max(1u, request_.jobs));
+    size_t next = 0;
+    for (size_t chunk = 0; chunk < request_.chunks; ++chunk)
+      if (!result_.done.contains(chunk)) shares[next++ % shares.size()].push_back(chunk);
+    for (auto& share : shares)
+      if (!share.empty()) workers_.push_back(std::make_unique<Worker>(request_, std::move(share)));
+  }
+
+  void listen() {
+    std::vector<pollfd> events;
+    for (const auto& worker : workers_) events.push_back({worker->process.fd(), POLLIN, 0});
+    if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR) broken("poll");
+    for (size_t i = events.size(); i-- > 0;) {
+      if (!events[i].revents) continue;
+      Worker& worker = *workers_[i];
+      if (worker.process.read([&](const Json& word) { hear(worker, word); })) continue;
+      auto ended = std::move(workers_[i]);
+      workers_.erase(workers_.begin() + static_cast<long>(i));
+      bury(*ended);
+    }
+  }
+
+  void hear(Worker& worker, const Json& word) {
+    if (word.contains("at")) worker.at = word["at"].get<size_t>();
+    if (word.contains("counts_so_far")) worker.so_far = counts_from_json(word["counts_so_far"]);
+    if (word.contains("broken")) {
+      result_.broken.push_back(word["broken"].get<std::string>());
+      worker.told = true;
+    }
+    if (!word.contains("chunk")) return;
+    worker.so_far = {};
+    worker.at.reset();
+    result_.counts.add(counts_from_json(word["counts"]));
+    for (const auto& [signature, finding] : word["findings"].items())
+      result_.findings.try_emplace(signature, finding);
+    if (word["partial"].get<bool>()) return;
+    result_.done.insert(word["chunk"].get<size_t>());
+    store();
+  }
+
+  // A worker that died takes only the chunk it was at with it.
+  void bury(Worker& worker) {
+    const std::string end = worker.process.wait();
+    if (end.empty()) return;
+    result_.counts.add(worker.so_far);
+    if (!worker.told)
+      result_.broken.push_back("a worker was lost in chunk " + std::to_string(worker.at.value_or(0)) + ": " +
+                               end);
+    std::vector<size_t> left;
+    for (const size_t chunk : worker.chunks)
+      if (worker.at && chunk > *worker.at) left.push_back(chunk);
+    if (!left.empty()) workers_.push_back(std::make_unique<Worker>(request_, std::move(left)));
+  }
+
+  void show() const {
+    if (!on_progress_) return;
+    CampaignResult now = result_;
+    for (const auto& worker : workers_) now.counts.add(worker->so_far);
+    on_progress_(now);
+  }
+
+  std::filesystem::path file() const { return request_.folder / "campaign.json"; }
+  std::string identity() const {
+    return request_.work + ", " + request_.subject + " against " + request_.reference;
+  }
+
+  void load() {
+    std::ifstream stored(file());
+    if (!stored) return;
+    const Json json = Json::parse(stored, nullptr, false);
+    if (json.is_discarded() || json.value("campaign", "") != identity())
+      throw std::invalid_argument(file().string() + " is of another campaign than \"" + identity() +
+                                  "\"; give another --output or leave --resume out");
+    result_.counts = counts_from_json(json.at("counts"));
+    for (const auto& chunk : json.at("done")) result_.done.insert(chunk.get<size_t>());
+    for (const auto& [signature, finding] : json.at("findings").items())
+      result_.findings[signature] = finding;
+  }
+
+  void store() const {
+    Json findings = Json::object();
+    std::vector<Json> cases;
+    for (const auto& [signature, finding] : result_.findings) {
+      findings[signature] = finding;
+      if (finding["trouble"] == "") cases.push_back(finding["case"]);
+    }
+    write(file(), {{"format", 1},
+                   {"campaign", identity()},
+                   {"chunks", request_.chunks},
+                   {"done", result_.done},
+                   {"counts", json_from_counts(result_.counts)},
+                   {"findings", findings}});
+    write(request_.folder / "findings.json", case_file("findings",
+                                                       "Deviations of " + request_.subject + " from " +
+                                                           request_.reference + ", generated and shrunk.",
+                                                       cases));
+  }
+
+  // Replaced at once, so that a kill leaves the old one.
+  static void write(const std::filesystem::path& path, const Json& json) {
+    const auto temporary = path.string() + ".new";
+    std::ofstream out(temporary);
+    out << json.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+    out.close();
+    if (!out) throw std::runtime_error("cannot write " + temporary);
+    std::filesystem::rename(temporary, path);
+  }
+
+  const CampaignRequest& request_;
+  const std::function<void(const CampaignResult&)>& on_progress_;
+  CampaignResult result_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace
+
+void CampaignCounts::add(const CampaignCounts& other) {
+  sequences += other.sequences, steps += other.steps, nodes += other.nodes, states += other.states;
+  seconds += other.seconds, processor_seconds += other.processor_seconds;
+  for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
+  for (const auto& [name, count] : other.deviations) deviations[name] += count;
+}
+
+CampaignResult run_campaign(const CampaignRequest& request,
+                            const std::function<void(const CampaignResult&)>& on_progress) {
+  return Campaign(request, on_progress).run();
+}
+
+}  // namespace ovlcheck::generate

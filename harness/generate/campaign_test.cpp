@@ -1,0 +1,96 @@
+#include "harness/generate/campaign.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "harness/case/lint.h"
+#include "harness/case/test_folder.h"
+#include "harness/generate/exhaust.h"
+
+namespace ovlcheck::generate {
+namespace {
+
+size_t scenario_index(const std::string& name) {
+  for (size_t i = 0; i < scenarios().size(); ++i)
+    if (scenarios()[i].name == name) return i;
+  throw std::runtime_error("no scenario " + name);
+}
+
+// One chunk for each scenario named.
+CampaignRequest request_of(const std::string& subject, const std::string& reference,
+                           const std::vector<std::string>& names, const std::filesystem::path& folder) {
+  CampaignRequest request;
+  request.subject = subject;
+  request.reference = reference;
+  request.work = "test";
+  request.folder = folder;
+  request.chunks = names.size();
+  request.source = [names](size_t chunk) -> std::unique_ptr<Source> {
+    const size_t index = scenario_index(names[chunk]);
+    return std::make_unique<Enumeration>(1, index, index + 1);
+  };
+  return request;
+}
+
+// Nothing if the machine offers no namespace to mount in.
+std::optional<CampaignResult> run(const CampaignRequest& request) {
+  try {
+    return run_campaign(request, {});
+  } catch (const std::runtime_error&) {
+    return std::nullopt;
+  }
+}
+
+TEST(Campaign, FindsNothingBetweenASubjectAndItself) {
+  const TestFolder folder;
+  const auto result =
+      run(request_of("userlay", "userlay", {"lower-file+absent", "merged-dir+upper-file"}, folder.path()));
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->findings.empty());
+  EXPECT_EQ(result->done.size(), 2u);
+  EXPECT_GT(result->counts.steps, 100u);
+}
+
+TEST(Campaign, WritesFindingsThatPassLint) {
+  const TestFolder folder;
+  const auto result = run(request_of("plain", "userlay", {"lower-dir+absent"}, folder.path()));
+  if (!result) GTEST_SKIP() << "no namespace to be had";
+  ASSERT_FALSE(result->findings.empty());
+  for (const auto& [signature, finding] : result->findings) {
+    EXPECT_EQ(finding["trouble"], "") << signature;
+    EXPECT_LE(finding["case"]["steps"].size(), 3u) << signature;
+  }
+  EXPECT_TRUE(lint({folder.path() + "/findings.json"}).empty());
+}
+
+TEST(Campaign, GoesOnWhereItWasInterrupted) {
+  const TestFolder folder;
+  auto request = request_of("userlay", "userlay", {"lower-file+absent", "upper-file+absent"}, folder.path());
+  request.seconds = 1e-9;  // no time for anything
+  auto result = run(request);
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->done.empty());
+  request.seconds = 0;
+  request.resume = true;
+  result = run(request);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->done.size(), 2u);
+  const auto steps = result->counts.steps;
+  result = run(request);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->counts.steps, steps);
+}
+
+TEST(Campaign, DoesNotGoOnWithAnother) {
+  const TestFolder folder;
+  auto request = request_of("userlay", "userlay", {"lower-file+absent"}, folder.path());
+  ASSERT_TRUE(run(request));
+  request.resume = true;
+  request.work = "something else";
+  EXPECT_THROW((void)run_campaign(request, {}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace ovlcheck::generate

@@ -1,0 +1,153 @@
+#include "harness/generate/explorer.h"
+
+#include <chrono>
+#include <ctime>
+#include <unordered_set>
+
+#include "harness/case/vocabulary.h"
+#include "harness/generate/finding.h"
+#include "harness/generate/forked_process.h"
+
+namespace ovlcheck::generate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kLanes = 384;  // per mount: few enough to be quick to look at, many to share its costs
+constexpr size_t kShrunkPerSignature = 2;  // sequences that look alike may differ when shrunk
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double processor_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+class Explorer {
+ public:
+  Explorer(const CampaignRequest& request, Sandbox& sandbox, int out)
+      : request_(request),
+        sandbox_(sandbox),
+        subjects_(request.subject, request.reference, sandbox.environment()),
+        duel_(sandbox, subjects_),
+        out_(out) {}
+
+  // False if there was no time left to finish it.
+  bool run(size_t chunk) {
+    counts_ = {};
+    findings_ = Json::object();
+    states_.clear();
+    tell(out_, {{"at", chunk}});
+    const auto source = request_.source(chunk);
+    bool finished = true;
+    for (auto lanes = source->take(kLanes); !lanes.empty(); lanes = source->take(kLanes)) {
+      finished = !out_of_time();
+      if (!finished) break;
+      run(lanes);
+      source->give_back(lanes);
+      tell(out_, {{"counts_so_far", json_from_counts(counts_)}});
+    }
+    tell(out_, {{"chunk", chunk},
+                {"counts", json_from_counts(counts_)},
+                {"findings", findings_},
+                {"partial", !finished}});
+    return finished;
+  }
+
+ private:
+  bool out_of_time() const { return request_.seconds > 0 && seconds_since(start_) > request_.seconds; }
+
+  void run(std::vector<Lane>& lanes) {
+    const auto start = Clock::now();
+    const double processor_start = processor_seconds();
+    std::vector<const Scenario*> scenarios;
+    for (const auto& lane : lanes) scenarios.push_back(lane.scenario);
+    Tally tally;
+    sandbox_.renew();
+    {
+      Arena arena(sandbox_, subjects_.pair(), scenarios);
+      run_lanes(arena, lanes, tally);
+      if (arena.lowers_changed())
+        note("a lower layer changed", {{"case", nullptr}, {"trouble", "some step changed a lower layer"}});
+    }
+    counts_.seconds += seconds_since(start);
+    counts_.processor_seconds += processor_seconds() - processor_start;
+    counts_.sequences += tally.lanes;
+    counts_.steps += tally.steps;
+    counts_.nodes += tally.nodes;
+    for (const auto& [key, count] : tally.outcomes)
+      counts_.outcomes[std::string(forms()[key.first].name) + " " +
+                       (key.second ? errno_name(key.second) : "ok")] += count;
+    for (const auto& lane : lanes) {
+      counts_.states += states_.insert(lane.state).second;
+      if (!lane.parted.empty()) deviating(lane);
+    }
+  }
+
+  void deviating(const Lane& lane) {
+    ++counts_.deviations[lane.signature];
+    if (shrunk_[lane.signature]++ >= kShrunkPerSignature) return;
+    const auto finding = finding_from(*lane.scenario, lane.done, duel_);
+    if (!finding) {
+      Json c = case_of(*lane.scenario, lane.done, true);
+      note(lane.signature + " beside others only",
+           {{"case", c}, {"trouble", "alone, the sequence does not deviate"}});
+      return;
+    }
+    note(finding->signature,
+         {{"case", finding->test}, {"trouble", finding->trouble}, {"from", lane.signature}});
+  }
+
+  void note(const std::string& signature, Json finding) {
+    if (!findings_.contains(signature)) findings_[signature] = std::move(finding);
+  }
+
+  const CampaignRequest& request_;
+  Sandbox& sandbox_;
+  Subjects subjects_;
+  Duel duel_;
+  int out_;
+  const Clock::time_point start_ = Clock::now();
+  CampaignCounts counts_;
+  Json findings_;
+  std::unordered_set<uint64_t> states_;
+  std::map<std::string, size_t> shrunk_;
+};
+
+}  // namespace
+
+int explore(const CampaignRequest& request, const std::vector<size_t>& chunks, int out) {
+  try {
+    Sandbox sandbox(request.sandbox);
+    Explorer explorer(request, sandbox, out);
+    for (const size_t chunk : chunks)
+      if (!explorer.run(chunk)) break;
+  } catch (const std::exception& problem) {
+    tell(out, {{"broken", problem.what()}});
+    return 3;
+  }
+  return 0;
+}
+
+Json json_from_counts(const CampaignCounts& counts) {
+  return {{"sequences", counts.sequences}, {"steps", counts.steps},
+          {"nodes", counts.nodes},         {"states", counts.states},
+          {"seconds", counts.seconds},     {"processor_seconds", counts.processor_seconds},
+          {"outcomes", counts.outcomes},   {"deviations", counts.deviations}};
+}
+
+CampaignCounts counts_from_json(const Json& json) {
+  CampaignCounts counts;
+  json.at("sequences").get_to(counts.sequences);
+  json.at("steps").get_to(counts.steps);
+  json.at("nodes").get_to(counts.nodes);
+  json.at("states").get_to(counts.states);
+  json.at("seconds").get_to(counts.seconds);
+  json.at("processor_seconds").get_to(counts.processor_seconds);
+  json.at("outcomes").get_to(counts.outcomes);
+  json.at("deviations").get_to(counts.deviations);
+  return counts;
+}
+
+}  // namespace ovlcheck::generate

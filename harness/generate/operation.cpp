@@ -1,0 +1,286 @@
+#include "harness/generate/operation.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace ovlcheck::generate {
+namespace {
+
+// Trees are built with times long past; later ones are of the run and differ between subjects.
+constexpr int64_t kRunsAreLaterThan = 1577836800;
+
+Observed failure(int error) {
+  return {error, {}};
+}
+
+Observed done(const Sys<void>& result) {
+  return result ? Observed{} : failure(result.error());
+}
+
+template <class T>
+void pack(std::string& into, const T& value) {
+  into.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// Sorted, as neither order of entries nor of attributes means anything.
+Observed listed(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  Observed seen;
+  for (const auto& name : names) seen.value += name, seen.value += '\0';
+  return seen;
+}
+
+Observed lstat_form(Vfs& vfs, const At& at, const At&) {
+  const auto status = vfs.stat(at, false, STATX_BASIC_STATS);
+  if (!status) return failure(status.error());
+  Observed seen;
+  pack(seen.value, status->stx_mode);
+  pack(seen.value, status->stx_uid);
+  pack(seen.value, status->stx_gid);
+  if (!S_ISDIR(status->stx_mode)) pack(seen.value, status->stx_nlink), pack(seen.value, status->stx_size);
+  pack(seen.value, std::min<int64_t>(status->stx_mtime.tv_sec, kRunsAreLaterThan));
+  return seen;
+}
+
+Sys<int> open_at(Vfs& vfs, const At& at, int flags) {
+  open_how how = {};
+  how.flags = static_cast<uint64_t>(flags | O_NONBLOCK);  // a fifo must not block
+  if (flags & O_CREAT) how.mode = 0644;
+  return vfs.open(at, how);
+}
+
+Observed closing(Vfs& vfs, int fd, Observed seen) {
+  const auto closed = vfs.close(fd);
+  return seen.error == 0 && !closed ? failure(closed.error()) : seen;
+}
+
+Observed cat_form(Vfs& vfs, const At& at, const At&) {
+  const auto fd = open_at(vfs, at, O_RDONLY);
+  if (!fd) return failure(fd.error());
+  auto data = vfs.read(*fd, 65536, std::nullopt);
+  return closing(vfs, *fd, data ? Observed{0, std::move(*data)} : failure(data.error()));
+}
+
+Observed readdir_form(Vfs& vfs, const At& at, const At&) {
+  const auto fd = open_at(vfs, at, O_RDONLY | O_DIRECTORY);
+  if (!fd) return failure(fd.error());
+  std::vector<std::string> names;
+  for (;;) {
+    const auto entries = vfs.readdir(*fd, 1024);
+    if (!entries) return closing(vfs, *fd, failure(entries.error()));
+    if (entries->empty()) break;
+    for (const auto& entry : *entries)
+      if (entry.name != "." && entry.name != "..")
+        names.push_back(entry.name + '/' + static_cast<char>('0' + static_cast<int>(entry.type)));
+  }
+  return closing(vfs, *fd, listed(std::move(names)));
+}
+
+Observed readlink_form(Vfs& vfs, const At& at, const At&) {
+  auto target = vfs.readlink(at);
+  return target ? Observed{0, std::move(*target)} : failure(target.error());
+}
+
+Observed xattrs_form(Vfs& vfs, const At& at, const At&) {
+  auto names = vfs.listxattr(at, false);
+  return names ? listed(std::move(*names)) : failure(names.error());
+}
+
+Observed getxattr_form(Vfs& vfs, const At& at, const At&) {
+  auto value = vfs.getxattr(at, false, "user.a");
+  return value ? Observed{0, std::move(*value)} : failure(value.error());
+}
+
+Observed put(Vfs& vfs, const At& at, int flags, std::string_view data) {
+  const auto fd = open_at(vfs, at, O_WRONLY | flags);
+  if (!fd) return failure(fd.error());
+  const auto count = vfs.write(*fd, data, std::nullopt);
+  Observed seen;
+  if (count)
+    pack(seen.value, *count);
+  else
+    seen.error = count.error();
+  return closing(vfs, *fd, std::move(seen));
+}
+
+template <int flags>
+Observed put_form(Vfs& vfs, const At& at, const At&) {
+  return put(vfs, at, flags, "Z");
+}
+
+Json put_step(const std::string& path, const char* flags) {
+  return {{"put", path}, {"data", "Z"}, {"flags", flags}};
+}
+
+template <unsigned flags>
+Observed rename_form(Vfs& vfs, const At& from, const At& to) {
+  return done(vfs.rename(from, to, flags));
+}
+
+template <uint64_t size>
+Observed truncate_form(Vfs& vfs, const At& at, const At&) {
+  return done(vfs.truncate(at, size));
+}
+
+template <mode_t mode>
+Observed chmod_form(Vfs& vfs, const At& at, const At&) {
+  return done(vfs.chmod(at, mode));
+}
+
+Observed utimens_form(Vfs& vfs, const At& at, const At&) {
+  const timespec times[2] = {{5, 0}, {7, 0}};
+  return done(vfs.utimens(at, false, times));
+}
+
+}  // namespace
+
+Operands::Operands(const std::string& place) {
+  for (size_t i = 0; i < kPaths.size(); ++i) at[i].path = place + "/" + std::string(kPaths[i]);
+}
+
+const std::vector<Form>& forms() {
+  using P = const std::string&;
+  static const std::vector<Form> all = {
+      {"lstat", false, false, "READ-8", lstat_form,
+       [](P p, P) {
+         return Json{{"lstat", p}};
+       }},
+      {"cat", false, false, "READ-1", cat_form,
+       [](P p, P) {
+         return Json{{"cat", p}, {"flags", "O_NONBLOCK"}};
+       }},
+      {"readdir", false, false, "READDIR-1", readdir_form,
+       [](P p, P) {
+         return Json{{"readdir", p}};
+       }},
+      {"readlink", false, false, "READ-8", readlink_form,
+       [](P p, P) {
+         return Json{{"readlink", p}};
+       }},
+      {"llistxattr", false, false, "XATTR-2", xattrs_form,
+       [](P p, P) {
+         return Json{{"llistxattr", p}};
+       }},
+      {"lgetxattr", false, false, "XATTR-2", getxattr_form,
+       [](P p, P) {
+         return Json{{"lgetxattr", p}, {"name", "user.a"}};
+       }},
+      {"put", true, false, "COPYUP-2", put_form<0>, [](P p, P) { return put_step(p, "O_NONBLOCK"); }},
+      {"append", true, false, "FD-4", put_form<O_APPEND>,
+       [](P p, P) { return put_step(p, "O_APPEND|O_NONBLOCK"); }},
+      {"overwrite", true, false, "COPYUP-17", put_form<O_TRUNC>,
+       [](P p, P) { return put_step(p, "O_TRUNC|O_NONBLOCK"); }},
+      {"create", true, false, "FD-6", put_form<O_CREAT | O_EXCL>,
+       [](P p, P) { return put_step(p, "O_CREAT|O_EXCL|O_NONBLOCK"); }},
+      {"open-write", true, false, "COPYUP-1",
+       [](Vfs& vfs, const At& at, const At&) { return put(vfs, at, 0, ""); },
+       [](P p, P) {
+         return Json{{"put", p}, {"data", ""}, {"flags", "O_NONBLOCK"}};
+       }},
+      {"shrink", true, false, "COPYUP-2", truncate_form<1>,
+       [](P p, P) {
+         return Json{{"truncate", p}, {"size", 1}};
+       }},
+      {"grow", true, false, "COPYUP-2", truncate_form<9>,
+       [](P p, P) {
+         return Json{{"truncate", p}, {"size", 9}};
+       }},
+      {"mkdir", true, false, "OPAQUE-2",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.mkdir(at, 0755)); },
+       [](P p, P) {
+         return Json{{"mkdir", p}};
+       }},
+      {"rmdir", true, false, "WHITEOUT-6",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.rmdir(at)); },
+       [](P p, P) {
+         return Json{{"rmdir", p}};
+       }},
+      {"unlink", true, false, "WHITEOUT-1",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.unlink(at)); },
+       [](P p, P) {
+         return Json{{"unlink", p}};
+       }},
+      {"symlink", true, false, "WHITEOUT-5",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.symlink("x", at)); },
+       [](P p, P) {
+         return Json{{"symlink", {"x", p}}};
+       }},
+      {"mkfifo", true, false, "WHITEOUT-5",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.mknod(at, S_IFIFO | 0644, 0)); },
+       [](P p, P) {
+         return Json{{"mknod", p}, {"type", "fifo"}};
+       }},
+      {"chmod", true, false, "COPYUP-3", chmod_form<0600>,
+       [](P p, P) {
+         return Json{{"chmod", p}, {"mode", "0600"}};
+       }},
+      {"set-id", true, false, "COPYUP-3", chmod_form<04711>,
+       [](P p, P) {
+         return Json{{"chmod", p}, {"mode", "04711"}};
+       }},
+      {"lchown", true, false, "COPYUP-3",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.chown(at, false, 0, 0)); },
+       [](P p, P) {
+         return Json{{"lchown", p}, {"uid", 0}, {"gid", 0}};
+       }},
+      {"lutimens", true, false, "COPYUP-3", utimens_form,
+       [](P p, P) {
+         return Json{{"lutimens", p}, {"atime", 5}, {"mtime", 7}};
+       }},
+      {"lsetxattr", true, false, "XATTR-2",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.setxattr(at, false, "user.a", "Z", 0)); },
+       [](P p, P) {
+         return Json{{"lsetxattr", p}, {"name", "user.a"}, {"value", "Z"}};
+       }},
+      {"lremovexattr", true, false, "XATTR-6",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.removexattr(at, false, "user.a")); },
+       [](P p, P) {
+         return Json{{"lremovexattr", p}, {"name", "user.a"}};
+       }},
+      {"rename", true, true, "RENAME-6", rename_form<0>,
+       [](P p, P q) {
+         return Json{{"rename", {p, q}}};
+       }},
+      {"rename-new", true, true, "RENAME-7", rename_form<RENAME_NOREPLACE>,
+       [](P p, P q) {
+         return Json{{"rename", {p, q}}, {"flags", "RENAME_NOREPLACE"}};
+       }},
+      {"exchange", true, true, "RENAME-8", rename_form<RENAME_EXCHANGE>,
+       [](P p, P q) {
+         return Json{{"rename", {p, q}}, {"flags", "RENAME_EXCHANGE"}};
+       }},
+      {"link", true, true, "LINK-1",
+       [](Vfs& vfs, const At& from, const At& to) { return done(vfs.link(from, to, false)); },
+       [](P p, P q) {
+         return Json{{"link", {p, q}}};
+       }},
+  };
+  return all;
+}
+
+Observed perform(const Operation& operation, Vfs& vfs, const Operands& operands) {
+  return forms()[operation.form].perform(vfs, operands.at[operation.path], operands.at[operation.other]);
+}
+
+Json step_of(const Operation& operation, const std::string& place) {
+  return forms()[operation.form].step(place + std::string(kPaths[operation.path]),
+                                      place + std::string(kPaths[operation.other]));
+}
+
+std::vector<Operation> all_operations() {
+  std::vector<Operation> all;
+  for (uint8_t form = 0; form < forms().size(); ++form)
+    for (uint8_t path = 0; path < kPaths.size(); ++path)
+      for (uint8_t other = 0; other < (forms()[form].two_paths ? kPaths.size() : 1); ++other)
+        all.push_back({form, path, other});
+  return all;
+}
+
+bool touches(const Operation& operation, char object) {
+  return kPaths[operation.path][0] == object ||
+         (forms()[operation.form].two_paths && kPaths[operation.other][0] == object);
+}
+
+}  // namespace ovlcheck::generate

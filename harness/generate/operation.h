@@ -1,0 +1,65 @@
+// Operations that generated sequences are made of: how each is done on a Vfs, and how it is written in a
+// case.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/case/json.h"
+#include "harness/ops/vfs.h"
+
+namespace ovlcheck::generate {
+
+// The names that sequences act on: two objects, what is in them if they are directories, and names that are
+// free there.
+inline constexpr std::array<std::string_view, 6> kPaths = {"a", "b", "a/x", "b/x", "a/n", "b/n"};
+
+// One operation: a form and the indices of its paths. `other` counts only where the form has two paths.
+struct Operation {
+  uint8_t form = 0;
+  uint8_t path = 0;
+  uint8_t other = 0;
+  bool operator==(const Operation&) const = default;
+};
+
+// The paths of one scenario below the place where it was laid out, as operands.
+struct Operands {
+  std::array<At, kPaths.size()> at;
+  // `place`: absolute directory without a slash at its end.
+  explicit Operands(const std::string& place);
+};
+
+// What was observed: errno (0: it worked) and everything else that two subjects must agree in, packed.
+struct Observed {
+  int error = 0;
+  std::string value;
+  bool operator==(const Observed&) const = default;
+};
+
+struct Form {
+  std::string_view name;  // "append", for tables and signatures
+  bool changes = false;   // may change the tree
+  bool two_paths = false;
+  const char* clause;  // the clause a deviation in it most likely offends
+  Observed (*perform)(Vfs&, const At&, const At&);
+  Json (*step)(const std::string&, const std::string&);
+};
+
+// All forms; those that change nothing first.
+const std::vector<Form>& forms();
+
+Observed perform(const Operation& operation, Vfs& vfs, const Operands& operands);
+
+// As a step of a case whose root is `place` ("" or "d/").
+Json step_of(const Operation& operation, const std::string& place);
+
+// Everything that can be done at all: each form on each path or pair of paths.
+std::vector<Operation> all_operations();
+
+// Does it touch the first (a) or the second object (b)?
+bool touches(const Operation& operation, char object);
+
+}  // namespace ovlcheck::generate
