@@ -8,6 +8,7 @@
 #include "harness/cli/commands.h"
 #include "harness/generate/campaign.h"
 #include "harness/generate/exhaust.h"
+#include "harness/generate/random.h"
 #include "harness/generate/scenario.h"
 
 namespace ovlcheck {
@@ -17,6 +18,7 @@ using generate::CampaignRequest;
 using generate::CampaignResult;
 
 constexpr size_t kScenariosPerChunk = 24;
+constexpr size_t kOperationsPerChunk = generate::RandomSequences::kLanes * generate::RandomSequences::kSteps;
 
 void print(const CampaignRequest& request, const CampaignResult& result) {
   const auto& counts = result.counts;
@@ -36,6 +38,7 @@ void print(const CampaignRequest& request, const CampaignResult& result) {
     fmt::print("  {}{}\n", signature, trouble.empty() ? "" : " (" + trouble + ")");
   }
   for (const auto& broken : result.broken) fmt::print("broken: {}\n", broken);
+  fmt::print("digest of the sequences: {:016x}\n", counts.digest);
   fmt::print("{} of {} chunks done, stored in {}\n", result.done.size(), request.chunks,
              request.folder.string());
 }
@@ -65,6 +68,7 @@ struct Options {
     command.add_option("--scratch", request.sandbox.scratch, "Directory to work in instead of a tmpfs")
         ->type_name("DIR")
         ->check(CLI::ExistingDirectory);
+    command.add_flag("--first", request.first_only, "End with the first finding");
     command.add_flag("--resume", request.resume, "Go on with the campaign in the output folder");
     command
         .add_option("--output", output,
@@ -110,9 +114,37 @@ void add_exhaust(CLI::App& parent, int& status) {
     const size_t all = generate::scenarios().size();
     request.work = fmt::format("exhaust --depth {}", *depth);
     request.chunks = (all + kScenariosPerChunk - 1) / kScenariosPerChunk;
-    request.source = [depth = *depth, all](size_t chunk) -> std::unique_ptr<generate::Source> {
+    request.source = [depth = *depth, all](size_t chunk,
+                                           const Environment&) -> std::unique_ptr<generate::Source> {
       const size_t first = chunk * kScenariosPerChunk;
       return std::make_unique<generate::Enumeration>(depth, first, std::min(all, first + kScenariosPerChunk));
+    };
+    status = options->run();
+  });
+}
+
+void add_random(CLI::App& parent, int& status) {
+  auto options = std::make_shared<Options>();
+  auto seed = std::make_shared<uint64_t>(1);
+  auto operations = std::make_shared<uint64_t>(100000);
+  auto* command = parent.add_subcommand("random",
+                                        "Random sequences with descriptors, another user, remounts, offline "
+                                        "changes and, as real root, mount options");
+  options->add(*command);
+  command->add_option("--seed", *seed, "The same seed gives the same sequences")
+      ->capture_default_str()
+      ->type_name("S");
+  command->add_option("--ops", *operations, "How many operations, in all sequences together")
+      ->capture_default_str()
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+      ->type_name("N");
+  command->callback([options, seed, operations, &status] {
+    auto& request = options->request;
+    request.work = fmt::format("random --seed {}", *seed);
+    request.chunks = (*operations + kOperationsPerChunk - 1) / kOperationsPerChunk;
+    request.source = [seed = *seed](size_t chunk,
+                                    const Environment& environment) -> std::unique_ptr<generate::Source> {
+      return std::make_unique<generate::RandomSequences>(seed, chunk, environment);
     };
     status = options->run();
   });
@@ -124,6 +156,7 @@ void add_generate(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("generate", "Find deviations that no case is about");
   command->require_subcommand(1);
   add_exhaust(*command, status);
+  add_random(*command, status);
 }
 
 }  // namespace ovlcheck

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "harness/case/problem.h"
+#include "harness/generate/operation.h"
 #include "harness/ops/kernel_vfs.h"
 #include "harness/ops/layers.h"
 
@@ -62,7 +63,9 @@ std::string Arena::place(size_t lane) {
   return "/" + lane_name(lane);
 }
 
-Arena::Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const Scenario*>& lanes) {
+Arena::Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const Scenario*>& lanes,
+             Options options)
+    : options_(std::move(options)) {
   static size_t next = 0;
   const std::string name = "arena" + std::to_string(next++);
   if (::mkdirat(sandbox.directory(), name.c_str(), 0755) != 0) broken("mkdir " + name, errno);
@@ -81,6 +84,7 @@ Arena::Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const S
 
 Arena::~Arena() {
   for (Half& half : halves_) {
+    half.other_user.reset();
     if (!half.mount) continue;
     // A subject that does not go in order is taken down by force.
     (void)half.mount->unmount();
@@ -124,15 +128,33 @@ void Arena::build(const Dialect* dialect, const std::string& name, const Tree& t
 
 void Arena::bring_up(Half& half) {
   if (const auto home = go_home(); !home) broken("leave the merged tree", home.error());
-  auto mounted = half.adapter->mount(half.dirs, {});
+  auto mounted = half.adapter->mount(half.dirs, options_);
   if (!mounted) throw std::runtime_error(mounted.error().message);
   half.mount = std::move(*mounted);
 }
 
-void Arena::remount() {
+Vfs& Arena::vfs_of_other_user(Side side) {
+  Half& half = at(side);
+  if (half.other_user) return *half.other_user;
+  Actor actor;
+  actor.uid = kOtherUser;
+  actor.gid = kOtherUser;
+  auto view = half.mount->vfs().act_as(actor);
+  if (!view) throw std::runtime_error("no other user can be had here");
+  half.other_user = std::move(*view);
+  return *half.other_user;
+}
+
+void Arena::remount(const std::function<void(Vfs& upper)>& offline) {
   for (Half& half : halves_) {
+    half.other_user.reset();
     if (const auto down = half.mount->unmount(); !down) broken("unmount " + half.dirs.merged, down.error());
     half.mount.reset();
+    if (!half.upper) continue;
+    auto upper = open_kernel_vfs(half.upper.get());
+    if (!upper) broken("enter " + half.dirs.upper, upper.error());
+    offline(**upper);
+    (*upper)->let_go();
   }
   for (const Side side : kSides) bring_up(at(side));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ class Arena {
  public:
   // Builds the layers in `sandbox` and mounts both. Lower layers are shared where both write marks alike.
   // Throws std::runtime_error with the subject's words.
-  Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const Scenario*>& lanes);
+  Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const Scenario*>& lanes,
+        Options options = {});
   ~Arena();
   Arena(const Arena&) = delete;
 
@@ -34,8 +36,11 @@ class Arena {
   static std::string place(size_t lane);
 
   Vfs& vfs(Side side) { return at(side).mount->vfs(); }
-  // Unmounts and mounts both again; all descriptors are closed by then.
-  void remount();
+  // The same as an ordinary user. Throws std::runtime_error where that cannot be had.
+  Vfs& vfs_of_other_user(Side side);
+  // Unmounts both, calls `offline` with a view of each one's upper (where it has one), mounts both again. All
+  // descriptors are closed by then.
+  void remount(const std::function<void(Vfs& upper)>& offline);
   // Both as they are now, in terms of meaning; the lanes are the children of the roots.
   Tree merged(Side side);
   Tree upper(Side side);
@@ -51,6 +56,7 @@ class Arena {
     Adapter* adapter = nullptr;
     LayerDirs dirs;
     std::unique_ptr<Mount> mount;
+    std::unique_ptr<Vfs> other_user;  // goes before the mount
     Fd upper;
   };
   Half& at(Side side) { return halves_[static_cast<size_t>(side)]; }
@@ -63,6 +69,7 @@ class Arena {
 
   Fd directory_;
   std::string path_;
+  Options options_;
   std::array<Half, 2> halves_;
   std::vector<std::string> lowers_;  // all directories of lower layers
   uint64_t lowers_before_ = 0;

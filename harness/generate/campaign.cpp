@@ -170,6 +170,7 @@ class Campaign {
 
 void CampaignCounts::add(const CampaignCounts& other) {
   sequences += other.sequences, steps += other.steps, nodes += other.nodes, states += other.states;
+  digest += other.digest;
   seconds += other.seconds, processor_seconds += other.processor_seconds;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.deviations) deviations[name] += count;

@@ -21,17 +21,18 @@ struct CampaignRequest {
   std::string subject, reference;  // "userlay", "kernel:index=on"
   SandboxRequest sandbox;
   size_t chunks = 1;  // pieces of the work, each done by one worker
-  std::function<std::unique_ptr<Source>(size_t chunk)> source;
-  std::string work;     // what the chunks are, e.g. "exhaust --depth 2"; only the same can be resumed
-  unsigned jobs = 1;    // worker processes
-  double seconds = 0;   // no new work after that long, 0 = until done
-  bool resume = false;  // go on with the campaign in `folder`
+  std::function<std::unique_ptr<Source>(size_t chunk, const Environment&)> source;
+  std::string work;         // what the chunks are, e.g. "exhaust --depth 2"; only the same can be resumed
+  unsigned jobs = 1;        // worker processes
+  double seconds = 0;       // no new work after that long, 0 = until done
+  bool first_only = false;  // end with the first finding
+  bool resume = false;      // go on with the campaign in `folder`
   std::filesystem::path folder;
 };
 
 // Counts of a worker, or of all.
 struct CampaignCounts {
-  uint64_t sequences = 0, steps = 0, nodes = 0, states = 0;
+  uint64_t sequences = 0, steps = 0, nodes = 0, states = 0, digest = 0;
   // All workers together, without shrinking: wall clock, and processor time (not that of a subject's own
   // process).
   double seconds = 0, processor_seconds = 0;

@@ -27,7 +27,7 @@ CampaignRequest request_of(const std::string& subject, const std::string& refere
   request.work = "test";
   request.folder = folder;
   request.chunks = names.size();
-  request.source = [names](size_t chunk) -> std::unique_ptr<Source> {
+  request.source = [names](size_t chunk, const Environment&) -> std::unique_ptr<Source> {
     const size_t index = scenario_index(names[chunk]);
     return std::make_unique<Enumeration>(1, index, index + 1);
   };

@@ -33,18 +33,18 @@ class Explorer {
         duel_(sandbox, subjects_),
         out_(out) {}
 
-  // False if there was no time left to finish it.
+  // False if nothing more is to be done: there is no time left, or one finding is enough.
   bool run(size_t chunk) {
     counts_ = {};
     findings_ = Json::object();
     states_.clear();
     tell(out_, {{"at", chunk}});
-    const auto source = request_.source(chunk);
+    const auto source = request_.source(chunk, sandbox_.environment());
     bool finished = true;
     for (auto lanes = source->take(kLanes); !lanes.empty(); lanes = source->take(kLanes)) {
-      finished = !out_of_time();
+      finished = !out_of_time() && !(request_.first_only && !findings_.empty());
       if (!finished) break;
-      run(lanes);
+      run(lanes, source->options());
       source->give_back(lanes);
       tell(out_, {{"counts_so_far", json_from_counts(counts_)}});
     }
@@ -52,13 +52,13 @@ class Explorer {
                 {"counts", json_from_counts(counts_)},
                 {"findings", findings_},
                 {"partial", !finished}});
-    return finished;
+    return finished && !(request_.first_only && !findings_.empty());
   }
 
  private:
   bool out_of_time() const { return request_.seconds > 0 && seconds_since(start_) > request_.seconds; }
 
-  void run(std::vector<Lane>& lanes) {
+  void run(std::vector<Lane>& lanes, const Options& options) {
     const auto start = Clock::now();
     const double processor_start = processor_seconds();
     std::vector<const Scenario*> scenarios;
@@ -66,7 +66,7 @@ class Explorer {
     Tally tally;
     sandbox_.renew();
     {
-      Arena arena(sandbox_, subjects_.pair(), scenarios);
+      Arena arena(sandbox_, subjects_.pair(), scenarios, options);
       run_lanes(arena, lanes, tally);
       if (arena.lowers_changed())
         note("a lower layer changed", {{"case", nullptr}, {"trouble", "some step changed a lower layer"}});
@@ -76,19 +76,21 @@ class Explorer {
     counts_.sequences += tally.lanes;
     counts_.steps += tally.steps;
     counts_.nodes += tally.nodes;
+    counts_.digest += tally.digest;
     for (const auto& [key, count] : tally.outcomes)
       counts_.outcomes[std::string(forms()[key.first].name) + " " +
                        (key.second ? errno_name(key.second) : "ok")] += count;
     for (const auto& lane : lanes) {
       counts_.states += states_.insert(lane.state).second;
-      if (!lane.parted.empty()) deviating(lane);
+      if (!lane.parted.empty()) deviating(lane, options);
     }
   }
 
-  void deviating(const Lane& lane) {
+  void deviating(const Lane& lane, const Options& options) {
     ++counts_.deviations[lane.signature];
+    if (request_.first_only && !findings_.empty()) return;
     if (shrunk_[lane.signature]++ >= kShrunkPerSignature) return;
-    const auto finding = finding_from(*lane.scenario, lane.done, duel_);
+    const auto finding = finding_from(*lane.scenario, lane.done, options, duel_);
     if (!finding) {
       Json c = case_of(*lane.scenario, lane.done, true);
       note(lane.signature + " beside others only",
@@ -131,10 +133,15 @@ int explore(const CampaignRequest& request, const std::vector<size_t>& chunks, i
 }
 
 Json json_from_counts(const CampaignCounts& counts) {
-  return {{"sequences", counts.sequences}, {"steps", counts.steps},
-          {"nodes", counts.nodes},         {"states", counts.states},
-          {"seconds", counts.seconds},     {"processor_seconds", counts.processor_seconds},
-          {"outcomes", counts.outcomes},   {"deviations", counts.deviations}};
+  return {{"sequences", counts.sequences},
+          {"steps", counts.steps},
+          {"nodes", counts.nodes},
+          {"states", counts.states},
+          {"digest", counts.digest},
+          {"seconds", counts.seconds},
+          {"processor_seconds", counts.processor_seconds},
+          {"outcomes", counts.outcomes},
+          {"deviations", counts.deviations}};
 }
 
 CampaignCounts counts_from_json(const Json& json) {
@@ -143,6 +150,7 @@ CampaignCounts counts_from_json(const Json& json) {
   json.at("steps").get_to(counts.steps);
   json.at("nodes").get_to(counts.nodes);
   json.at("states").get_to(counts.states);
+  json.at("digest").get_to(counts.digest);
   json.at("seconds").get_to(counts.seconds);
   json.at("processor_seconds").get_to(counts.processor_seconds);
   json.at("outcomes").get_to(counts.outcomes);

@@ -178,8 +178,12 @@ Json case_of(const Scenario& scenario, const std::vector<Operation>& sequence, b
   for (const Tree& lower : scenario.lowers) lowers.push_back(layer(lower));
   if (nested && scenario.lowers[0].children.empty()) lowers[0] = Json{{"l/", Json::object()}};
   for (const auto& operation : sequence) steps.push_back(step_of(operation, nested ? "l/" : ""));
-  return {{"id", "sequence"}, {"title", "A generated sequence"}, {"clauses", {"READ-1"}},
-          {"lower", lowers},  {"upper", layer(scenario.upper)},  {"steps", steps}};
+  Json c = {{"id", "sequence"}, {"title", "A generated sequence"}, {"clauses", {"READ-1"}},
+            {"lower", lowers},  {"upper", layer(scenario.upper)},  {"steps", steps}};
+  const bool other_user = std::any_of(sequence.begin(), sequence.end(),
+                                      [](const Operation& operation) { return operation.by_other_user; });
+  if (other_user) c["actors"] = {{kOtherUsersName, {{"uid", kOtherUser}, {"gid", kOtherUser}}}};
+  return c;
 }
 
 std::optional<Finding> finding_from(const Json& given, Duel& duel) {
@@ -208,10 +212,11 @@ std::optional<Finding> finding_from(const Json& given, Duel& duel) {
 }
 
 std::optional<Finding> finding_from(const Scenario& scenario, const std::vector<Operation>& sequence,
-                                    Duel& duel) {
+                                    const Options& options, Duel& duel) {
   for (const bool nested : {false, true}) {
     Json c = case_of(scenario, sequence, nested);
-    if (!duel.options().empty()) c["mount"] = duel.options();
+    for (const auto* some : {&duel.options(), &options})
+      for (const auto& [name, value] : *some) c["mount"][name] = value.empty() ? Json(true) : Json(value);
     if (auto finding = finding_from(c, duel)) return finding;
   }
   return std::nullopt;

@@ -26,9 +26,9 @@ Json case_of(const Scenario& scenario, const std::vector<Operation>& sequence, b
 // Shrinks a case and writes down what the reference does; nothing if the two agree.
 std::optional<Finding> finding_from(const Json& c, Duel& duel);
 
-// The same for a sequence; nothing if it deviates only beside others.
+// The same for a sequence with those mount options; nothing if it deviates only beside others.
 std::optional<Finding> finding_from(const Scenario& scenario, const std::vector<Operation>& sequence,
-                                    Duel& duel);
+                                    const Options& options, Duel& duel);
 
 // A file of cases, as `ovlcheck lint` wants it.
 Json case_file(const std::string& group, const std::string& about, const std::vector<Json>& cases);

@@ -42,13 +42,16 @@ class Source {
   virtual std::vector<Lane> take(size_t count) = 0;
   // The lanes have run.
   virtual void give_back(const std::vector<Lane>& lanes) = 0;
+  // Mount options of all its lanes.
+  virtual Options options() const { return {}; }
 };
 
 // What was done and seen.
 struct Tally {
   uint64_t lanes = 0;
-  uint64_t steps = 0;  // operations done on both and compared
-  uint64_t nodes = 0;  // looked at in full at the end, on both
+  uint64_t steps = 0;   // operations done on both and compared
+  uint64_t nodes = 0;   // looked at in full at the end, on both
+  uint64_t digest = 0;  // of all operations in their order; lanes may come in any
   // Outcomes of the reference: form and errno.
   std::map<std::pair<uint8_t, int>, uint64_t> outcomes;
 };

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace ovlcheck::generate {
 namespace {
@@ -134,153 +135,268 @@ Observed utimens_form(Vfs& vfs, const At& at, const At&) {
   return done(vfs.utimens(at, false, times));
 }
 
+void close_if_open(Vfs& vfs, int& fd) {
+  if (fd >= 0) (void)vfs.close(fd);  // another one takes its name
+  fd = -1;
+}
+
+template <int flags>
+Observed open_form(Vfs& vfs, const At& at, int& fd) {
+  close_if_open(vfs, fd);
+  const auto opened = open_at(vfs, at, flags);
+  if (!opened) return failure(opened.error());
+  fd = *opened;
+  return {};
+}
+
+Json open_step(const std::string& path, const std::string& fd, const char* flags) {
+  return {{"open", path}, {"flags", flags}, {"as", fd}};
+}
+
+Observed read_form(Vfs& vfs, const At&, int& fd) {
+  auto data = vfs.read(fd, 64, 0);
+  return data ? Observed{0, std::move(*data)} : failure(data.error());
+}
+
+Observed write_form(Vfs& vfs, const At&, int& fd) {
+  const auto count = vfs.write(fd, "W", 1);
+  Observed seen;
+  if (!count) return failure(count.error());
+  pack(seen.value, *count);
+  return seen;
+}
+
+Observed close_form(Vfs& vfs, const At&, int& fd) {
+  const auto closed = vfs.close(fd);
+  fd = -1;
+  return done(closed);
+}
+
+Json offline_step(const Json& step) {
+  return {{"offline", "upper"}, {"steps", Json::array({step})}};
+}
+
 }  // namespace
 
 Operands::Operands(const std::string& place) {
+  fds.fill(-1);
   for (size_t i = 0; i < kPaths.size(); ++i) at[i].path = place + "/" + std::string(kPaths[i]);
 }
 
 const std::vector<Form>& forms() {
   using P = const std::string&;
   static const std::vector<Form> all = {
-      {"lstat", false, false, "READ-8", lstat_form,
+      {"lstat", false, On::path, "READ-8", lstat_form,
        [](P p, P) {
          return Json{{"lstat", p}};
        }},
-      {"cat", false, false, "READ-1", cat_form,
+      {"cat", false, On::path, "READ-1", cat_form,
        [](P p, P) {
          return Json{{"cat", p}, {"flags", "O_NONBLOCK"}};
        }},
-      {"readdir", false, false, "READDIR-1", readdir_form,
+      {"readdir", false, On::path, "READDIR-1", readdir_form,
        [](P p, P) {
          return Json{{"readdir", p}};
        }},
-      {"readlink", false, false, "READ-8", readlink_form,
+      {"readlink", false, On::path, "READ-8", readlink_form,
        [](P p, P) {
          return Json{{"readlink", p}};
        }},
-      {"llistxattr", false, false, "XATTR-2", xattrs_form,
+      {"llistxattr", false, On::path, "XATTR-2", xattrs_form,
        [](P p, P) {
          return Json{{"llistxattr", p}};
        }},
-      {"lgetxattr", false, false, "XATTR-2", getxattr_form,
+      {"lgetxattr", false, On::path, "XATTR-2", getxattr_form,
        [](P p, P) {
          return Json{{"lgetxattr", p}, {"name", "user.a"}};
        }},
-      {"put", true, false, "COPYUP-2", put_form<0>, [](P p, P) { return put_step(p, "O_NONBLOCK"); }},
-      {"append", true, false, "FD-4", put_form<O_APPEND>,
+      {"put", true, On::path, "COPYUP-2", put_form<0>, [](P p, P) { return put_step(p, "O_NONBLOCK"); }},
+      {"append", true, On::path, "FD-4", put_form<O_APPEND>,
        [](P p, P) { return put_step(p, "O_APPEND|O_NONBLOCK"); }},
-      {"overwrite", true, false, "COPYUP-17", put_form<O_TRUNC>,
+      {"overwrite", true, On::path, "COPYUP-17", put_form<O_TRUNC>,
        [](P p, P) { return put_step(p, "O_TRUNC|O_NONBLOCK"); }},
-      {"create", true, false, "FD-6", put_form<O_CREAT | O_EXCL>,
+      {"create", true, On::path, "FD-6", put_form<O_CREAT | O_EXCL>,
        [](P p, P) { return put_step(p, "O_CREAT|O_EXCL|O_NONBLOCK"); }},
-      {"open-write", true, false, "COPYUP-1",
+      {"open-write", true, On::path, "COPYUP-1",
        [](Vfs& vfs, const At& at, const At&) { return put(vfs, at, 0, ""); },
        [](P p, P) {
          return Json{{"put", p}, {"data", ""}, {"flags", "O_NONBLOCK"}};
        }},
-      {"shrink", true, false, "COPYUP-2", truncate_form<1>,
+      {"shrink", true, On::path, "COPYUP-2", truncate_form<1>,
        [](P p, P) {
          return Json{{"truncate", p}, {"size", 1}};
        }},
-      {"grow", true, false, "COPYUP-2", truncate_form<9>,
+      {"grow", true, On::path, "COPYUP-2", truncate_form<9>,
        [](P p, P) {
          return Json{{"truncate", p}, {"size", 9}};
        }},
-      {"mkdir", true, false, "OPAQUE-2",
+      {"mkdir", true, On::path, "OPAQUE-2",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.mkdir(at, 0755)); },
        [](P p, P) {
          return Json{{"mkdir", p}};
        }},
-      {"rmdir", true, false, "WHITEOUT-6",
+      {"rmdir", true, On::path, "WHITEOUT-6",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.rmdir(at)); },
        [](P p, P) {
          return Json{{"rmdir", p}};
        }},
-      {"unlink", true, false, "WHITEOUT-1",
+      {"unlink", true, On::path, "WHITEOUT-1",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.unlink(at)); },
        [](P p, P) {
          return Json{{"unlink", p}};
        }},
-      {"symlink", true, false, "WHITEOUT-5",
+      {"symlink", true, On::path, "WHITEOUT-5",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.symlink("x", at)); },
        [](P p, P) {
          return Json{{"symlink", {"x", p}}};
        }},
-      {"mkfifo", true, false, "WHITEOUT-5",
+      {"mkfifo", true, On::path, "WHITEOUT-5",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.mknod(at, S_IFIFO | 0644, 0)); },
        [](P p, P) {
          return Json{{"mknod", p}, {"type", "fifo"}};
        }},
-      {"chmod", true, false, "COPYUP-3", chmod_form<0600>,
+      {"chmod", true, On::path, "COPYUP-3", chmod_form<0600>,
        [](P p, P) {
          return Json{{"chmod", p}, {"mode", "0600"}};
        }},
-      {"set-id", true, false, "COPYUP-3", chmod_form<04711>,
+      {"set-id", true, On::path, "COPYUP-3", chmod_form<04711>,
        [](P p, P) {
          return Json{{"chmod", p}, {"mode", "04711"}};
        }},
-      {"lchown", true, false, "COPYUP-3",
+      {"lchown", true, On::path, "COPYUP-3",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.chown(at, false, 0, 0)); },
        [](P p, P) {
          return Json{{"lchown", p}, {"uid", 0}, {"gid", 0}};
        }},
-      {"lutimens", true, false, "COPYUP-3", utimens_form,
+      {"lutimens", true, On::path, "COPYUP-3", utimens_form,
        [](P p, P) {
          return Json{{"lutimens", p}, {"atime", 5}, {"mtime", 7}};
        }},
-      {"lsetxattr", true, false, "XATTR-2",
+      {"lsetxattr", true, On::path, "XATTR-2",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.setxattr(at, false, "user.a", "Z", 0)); },
        [](P p, P) {
          return Json{{"lsetxattr", p}, {"name", "user.a"}, {"value", "Z"}};
        }},
-      {"lremovexattr", true, false, "XATTR-6",
+      {"lremovexattr", true, On::path, "XATTR-6",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.removexattr(at, false, "user.a")); },
        [](P p, P) {
          return Json{{"lremovexattr", p}, {"name", "user.a"}};
        }},
-      {"rename", true, true, "RENAME-6", rename_form<0>,
+      {"rename", true, On::two_paths, "RENAME-6", rename_form<0>,
        [](P p, P q) {
          return Json{{"rename", {p, q}}};
        }},
-      {"rename-new", true, true, "RENAME-7", rename_form<RENAME_NOREPLACE>,
+      {"rename-new", true, On::two_paths, "RENAME-7", rename_form<RENAME_NOREPLACE>,
        [](P p, P q) {
          return Json{{"rename", {p, q}}, {"flags", "RENAME_NOREPLACE"}};
        }},
-      {"exchange", true, true, "RENAME-8", rename_form<RENAME_EXCHANGE>,
+      {"exchange", true, On::two_paths, "RENAME-8", rename_form<RENAME_EXCHANGE>,
        [](P p, P q) {
          return Json{{"rename", {p, q}}, {"flags", "RENAME_EXCHANGE"}};
        }},
-      {"link", true, true, "LINK-1",
+      {"link", true, On::two_paths, "LINK-1",
        [](Vfs& vfs, const At& from, const At& to) { return done(vfs.link(from, to, false)); },
        [](P p, P q) {
          return Json{{"link", {p, q}}};
+       }},
+      {"open", false, On::opening, "FD-1", nullptr,
+       [](P p, P fd) { return open_step(p, fd, "O_RDONLY|O_NONBLOCK"); }, open_form<O_RDONLY>},
+      {"open-both", true, On::opening, "FD-1", nullptr,
+       [](P p, P fd) { return open_step(p, fd, "O_RDWR|O_NONBLOCK"); }, open_form<O_RDWR>},
+      {"read-fd", false, On::descriptor, "COPYUP-14", nullptr,
+       [](P, P fd) {
+         return Json{{"read", fd}, {"count", 64}, {"offset", 0}};
+       },
+       read_form},
+      {"write-fd", true, On::descriptor, "FD-1", nullptr,
+       [](P, P fd) {
+         return Json{{"write", fd}, {"data", "W"}, {"offset", 1}};
+       },
+       write_form},
+      {"fstat", false, On::descriptor, "FD-1", nullptr,
+       [](P, P fd) {
+         return Json{{"fstat", fd}};
+       },
+       [](Vfs& vfs, const At&, int& fd) {
+         return lstat_form(vfs, At{fd, ""}, {});
+       }},
+      {"ftruncate", true, On::descriptor, "FD-1", nullptr,
+       [](P, P fd) {
+         return Json{{"ftruncate", fd}, {"size", 2}};
+       },
+       [](Vfs& vfs, const At&, int& fd) {
+         return done(vfs.truncate(At{fd, ""}, 2));
+       }},
+      {"fchmod", true, On::descriptor, "COPYUP-3", nullptr,
+       [](P, P fd) {
+         return Json{{"fchmod", fd}, {"mode", "0640"}};
+       },
+       [](Vfs& vfs, const At&, int& fd) {
+         return done(vfs.chmod(At{fd, ""}, 0640));
+       }},
+      {"close", false, On::descriptor, "FD-1", nullptr,
+       [](P, P fd) {
+         return Json{{"close", fd}};
+       },
+       close_form},
+      {"remount", true, On::harness, "REMOUNT-1", nullptr,
+       [](P, P) {
+         return Json{{"remount", true}};
+       }},
+      {"offline-put", true, On::harness, "REMOUNT-2",
+       [](Vfs& vfs, const At& at, const At&) { return put(vfs, at, O_CREAT, "Z"); },
+       [](P p, P) { return offline_step(put_step(p, "O_CREAT|O_NONBLOCK")); }},
+      {"offline-unlink", true, On::harness, "REMOUNT-2",
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.unlink(at)); },
+       [](P p, P) {
+         return offline_step({{"unlink", p}});
        }},
   };
   return all;
 }
 
-Observed perform(const Operation& operation, Vfs& vfs, const Operands& operands) {
-  return forms()[operation.form].perform(vfs, operands.at[operation.path], operands.at[operation.other]);
+uint8_t form_of(std::string_view name) {
+  for (uint8_t i = 0; i < forms().size(); ++i)
+    if (forms()[i].name == name) return i;
+  throw std::invalid_argument("there is no form " + std::string(name));
+}
+
+bool is_of_the_harness(const Operation& operation) {
+  return forms()[operation.form].on == On::harness;
+}
+
+Observed perform(const Operation& operation, Vfs& vfs, Operands& operands) {
+  const Form& form = forms()[operation.form];
+  const At& at = operands.at[operation.path];
+  if (form.perform_on) return form.perform_on(vfs, at, operands.fds[operation.other]);
+  return form.perform(vfs, at, operands.at[operation.other]);
 }
 
 Json step_of(const Operation& operation, const std::string& place) {
-  return forms()[operation.form].step(place + std::string(kPaths[operation.path]),
-                                      place + std::string(kPaths[operation.other]));
+  const Form& form = forms()[operation.form];
+  const std::string path = place + std::string(kPaths[operation.path]);
+  const std::string other =
+      form.perform_on ? "fd" + std::to_string(operation.other) : place + std::string(kPaths[operation.other]);
+  Json step = form.step(path, other);
+  if (operation.by_other_user) step["actor"] = kOtherUsersName;
+  return step;
 }
 
 std::vector<Operation> all_operations() {
   std::vector<Operation> all;
-  for (uint8_t form = 0; form < forms().size(); ++form)
+  for (uint8_t form = 0; form < forms().size(); ++form) {
+    const On on = forms()[form].on;
+    if (on != On::path && on != On::two_paths) continue;
     for (uint8_t path = 0; path < kPaths.size(); ++path)
-      for (uint8_t other = 0; other < (forms()[form].two_paths ? kPaths.size() : 1); ++other)
+      for (uint8_t other = 0; other < (on == On::two_paths ? kPaths.size() : 1); ++other)
         all.push_back({form, path, other});
+  }
   return all;
 }
 
 bool touches(const Operation& operation, char object) {
   return kPaths[operation.path][0] == object ||
-         (forms()[operation.form].two_paths && kPaths[operation.other][0] == object);
+         (forms()[operation.form].on == On::two_paths && kPaths[operation.other][0] == object);
 }
 
 }  // namespace ovlcheck::generate

@@ -21,13 +21,21 @@ inline constexpr std::array<std::string_view, 6> kPaths = {"a", "b", "a/x", "b/x
 struct Operation {
   uint8_t form = 0;
   uint8_t path = 0;
-  uint8_t other = 0;
+  uint8_t other = 0;  // of forms on descriptors: which descriptor
+  bool by_other_user = false;
   bool operator==(const Operation&) const = default;
 };
 
-// The paths of one scenario below the place where it was laid out, as operands.
+inline constexpr size_t kDescriptors = 2;
+
+// Who acts besides the mounter, and what cases call it.
+inline constexpr uid_t kOtherUser = 1000;
+inline constexpr const char* kOtherUsersName = "alice";
+
+// The paths of one scenario below the place where it was laid out, and the descriptors opened there.
 struct Operands {
   std::array<At, kPaths.size()> at;
+  std::array<int, kDescriptors> fds;  // -1: closed
   // `place`: absolute directory without a slash at its end.
   explicit Operands(const std::string& place);
 };
@@ -39,24 +47,35 @@ struct Observed {
   bool operator==(const Observed&) const = default;
 };
 
+// What a form acts on.
+enum class On { path, two_paths, descriptor, opening, harness };
+
 struct Form {
   std::string_view name;  // "append", for tables and signatures
   bool changes = false;   // may change the tree
-  bool two_paths = false;
+  On on = On::path;
   const char* clause;  // the clause a deviation in it most likely offends
   Observed (*perform)(Vfs&, const At&, const At&);
+  // Second argument: the other path, or the descriptor's name.
   Json (*step)(const std::string&, const std::string&);
+  // Of forms on descriptors, instead of `perform`.
+  Observed (*perform_on)(Vfs&, const At&, int& fd) = nullptr;
 };
 
 // All forms; those that change nothing first.
 const std::vector<Form>& forms();
+// Index of the form of that name.
+uint8_t form_of(std::string_view name);
+// Is it a step of the harness: done to the whole mount, not through it?
+bool is_of_the_harness(const Operation& operation);
 
-Observed perform(const Operation& operation, Vfs& vfs, const Operands& operands);
+// Not for steps of the harness.
+Observed perform(const Operation& operation, Vfs& vfs, Operands& operands);
 
 // As a step of a case whose root is `place` ("" or "d/").
 Json step_of(const Operation& operation, const std::string& place);
 
-// Everything that can be done at all: each form on each path or pair of paths.
+// Everything that can be done without descriptors: each form on each path or pair of paths.
 std::vector<Operation> all_operations();
 
 // Does it touch the first (a) or the second object (b)?

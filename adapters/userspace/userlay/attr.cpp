@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 namespace {
@@ -56,7 +57,7 @@ Result<struct stat> Core::attr(const NodePtr& node, struct stat st) {
       // Lower hard links split by copy_up are different files now.
       if (node->indexed || node->is_dir() || origin.nlink == 1) {
         fsid = fsid_of(node->lower.front());
-        st.st_ino = origin.id.ino;
+        if (!mutant("ino-changes")) st.st_ino = origin.id.ino;
       }
     }
     if (node->metacopy()) {
@@ -72,8 +73,8 @@ Result<struct stat> Core::attr(const NodePtr& node, struct stat st) {
     }
   }
   map_inode(*node, st, fsid);
-  if (node->is_dir() && node->merged()) st.st_nlink = 1;
-  if (!node->is_dir() && node->indexed) st.st_nlink = node->nlink;
+  if (node->is_dir() && node->merged() && !mutant("merged-dir-link-count")) st.st_nlink = 1;
+  if (!node->is_dir() && node->indexed && !mutant("index-link-count-of-upper")) st.st_nlink = node->nlink;
   return st;
 }
 
@@ -98,6 +99,7 @@ Result<timespec> Core::birth_time(NodeId id) {
 }
 
 Result<void> Core::truncate(const NodePtr& node, off_t size) {
+  if (mutant("truncate-ignored")) return {};
   auto where = fds_.locate(node->upper);
   if (!where) return forward(where);
   auto fd = sys::reopen(*where, O_WRONLY | O_NONBLOCK);
@@ -109,6 +111,7 @@ Result<void> Core::truncate(const NodePtr& node, off_t size) {
 // capabilities, and of the bits when this process itself lacks CAP_FSETID.
 Result<void> Core::drop_privilege_bits(const Caller& caller, const NodePtr& node, bool after_chown) {
   if (node->is_dir() || !node->upper || caller.has_cap(CAP_FSETID)) return {};
+  if (mutant("set-id-kept-on-write") && !after_chown) return {};
   if (!after_chown && !node->may_be_setid.load(std::memory_order_relaxed)) return {};
   auto where = fds_.locate(node->upper);
   if (!where) return forward(where);
@@ -135,10 +138,11 @@ Result<void> Core::apply(const Caller& caller, const NodePtr& node, const SetAtt
     if (mode & S_ISGID) {
       auto st = sys::stat(*where);
       if (!st) return forward(st);
-      if (!caller.in_group(st->st_gid) && !caller.has_cap(CAP_FSETID)) mode &= ~static_cast<mode_t>(S_ISGID);
+      if (!mutant("set-gid-of-foreign-group") && !caller.in_group(st->st_gid) && !caller.has_cap(CAP_FSETID))
+        mode &= ~static_cast<mode_t>(S_ISGID);
     }
     if (mode & (S_ISUID | S_ISGID)) node->may_be_setid = true;
-    if (auto r = sys::chmod(*where, mode); !r) return r;
+    if (auto r = sys::chmod(*where, mutant("chmod-drops-set-id") ? mode & 0777 : mode); !r) return r;
   }
   if (change.size) {
     if (auto r = truncate(node, *change.size); !r) return r;

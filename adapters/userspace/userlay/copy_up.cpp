@@ -5,6 +5,7 @@
 
 #include "adapters/userspace/userlay/copy_data.h"
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 namespace {
@@ -114,7 +115,7 @@ Result<void> Core::copy_up_one(const NodePtr& node, std::size_t link, CopyData d
       const bool origin = node->is_dir() || node->lower.front()->nlink == 1;
       if (auto r = copy_up_to(node, data, prepared, name.parent->upper, name.name, origin); !r) return r;
       // Best effort, like the kernel: the copy is in place already.
-      (void)sys::utimes(*parent_at, times->st_atim, times->st_mtim);
+      if (!mutant("copy-up-touches-parent")) (void)sys::utimes(*parent_at, times->st_atim, times->st_mtim);
       name.in_upper = true;
       changed(*name.parent);
     }
@@ -145,6 +146,7 @@ Result<void> Core::link_up(const NodePtr& node, std::size_t link) {
 }
 
 Result<void> Core::copy_xattrs(const At& source, const At& target) {
+  if (mutant("copy-up-drops-xattrs")) return {};
   auto names = sys::list_xattr(source);
   if (!names) {
     if (names.error() == EOPNOTSUPP) return {};
@@ -154,6 +156,8 @@ Result<void> Core::copy_xattrs(const At& source, const At& target) {
     const std::string name = names->c_str() + start;
     start += name.size() + 1;
     if (marks_.is_private(name)) continue;
+    if (mutant("copy-up-drops-acls") && name.starts_with("system.posix_acl_")) continue;
+    if (mutant("copy-up-drops-capability") && name == "security.capability") continue;
     auto value = sys::get_xattr(source, name.c_str());
     if (!value) {
       // An unreadable capability grants nothing.
@@ -191,7 +195,8 @@ Result<void> Core::copy_flags(const At& source, const At& target) {
 // chown comes first, because it clears set-id bits and capabilities.
 Result<void> Core::copy_metadata(const NodePtr& node, const struct stat& from, const At& source,
                                  const At& target, CopyData data, bool with_origin) {
-  if (auto r = sys::chown(target, from.st_uid, from.st_gid); !r) {
+  if (auto r = mutant("copy-up-drops-owner") ? Result<void>() : sys::chown(target, from.st_uid, from.st_gid);
+      !r) {
     // The id has no place in our user namespace.
     return r.error() == EINVAL ? tl::unexpected(EOVERFLOW) : r;
   }
@@ -199,7 +204,7 @@ Result<void> Core::copy_metadata(const NodePtr& node, const struct stat& from, c
   if (node->is_dir() || node->is_regular()) {
     if (auto r = copy_flags(source, target); !r) return r;
   }
-  if (with_origin) {
+  if (with_origin && !mutant("copy-up-forgets-origin")) {
     if (auto r = set_origin(target, node->lower.front()); !r) return r;
   }
   if (wants_metacopy(*node, data)) {
@@ -209,9 +214,11 @@ Result<void> Core::copy_metadata(const NodePtr& node, const struct stat& from, c
 }
 
 Result<void> Core::copy_stat(const struct stat& from, const At& target) {
-  if (!S_ISLNK(from.st_mode)) {
-    if (auto r = sys::chmod(target, from.st_mode & 07777); !r) return r;
+  if (!S_ISLNK(from.st_mode) && !mutant("copy-up-private-mode")) {
+    if (auto r = sys::chmod(target, from.st_mode & (mutant("copy-up-drops-set-id") ? 0777 : 07777)); !r)
+      return r;
   }
+  if (mutant("copy-up-new-mtime")) return {};
   return sys::utimes(target, from.st_atim, from.st_mtim);
 }
 
@@ -238,10 +245,10 @@ class Temporary {
 };
 
 Result<void> fill_file(const At* source, int target, off_t size, bool sync) {
-  if (size == 0 || !source) return {};
+  if (size == 0 || !source || mutant("copy-up-empty")) return {};
   auto from = sys::reopen(*source, O_RDONLY);
   if (!from) return forward(from);
-  auto copied = copy_data(from->get(), target, size);
+  auto copied = copy_data(from->get(), target, mutant("copy-up-first-byte") ? 1 : size);
   if (!copied) return forward(copied);
   if (sync && !copied->cloned && ::fsync(target) < 0) return last_error();
   return {};
@@ -294,7 +301,7 @@ Result<void> Core::copy_up_to(const NodePtr& node, CopyData data, PreparedCopy* 
     if (node->type == S_IFLNK) {
       auto text = sys::readlink(*source);
       if (!text) return forward(text);
-      like.target = *text;
+      like.target = mutant("copy-up-wrong-target") ? "." : *text;
     }
     Fd file;
     if (auto r = make_real(temp.at(), like, 0600, node->is_regular() ? &file : nullptr); !r) return r;
@@ -335,7 +342,7 @@ Result<void> Core::complete_data(const NodePtr& node, CopyData data) {
   auto st = sys::stat(*target);
   if (!st) return forward(st);
   auto capability = sys::get_xattr(*target, "security.capability");
-  if (data == CopyData::kAll && st->st_size > 0) {
+  if (data == CopyData::kAll && st->st_size > 0 && !mutant("metacopy-data-lost")) {
     auto real = lower_data(node);
     if (!real) return forward(real);
     if (!*real) return tl::unexpected(EIO);
@@ -345,11 +352,14 @@ Result<void> Core::complete_data(const NodePtr& node, CopyData data) {
     if (!file) return forward(file);
     if (auto r = fill_file(&*source, file->get(), st->st_size, !volatile_mount()); !r) return r;
     // Writing drops file capabilities, which is not what copy_up means to do.
-    if (capability) {
+    if (capability && !mutant("metacopy-drops-capability")) {
       if (auto r = sys::set_xattr(*target, "security.capability", *capability); !r) return r;
     }
   }
-  if (auto r = sys::remove_xattr(*target, marks_[Mark::kMetacopy]); !r) return r;
+  if (auto r = mutant("metacopy-mark-stays") ? Result<void>()
+                                             : sys::remove_xattr(*target, marks_[Mark::kMetacopy]);
+      !r)
+    return r;
   node->upper_data = true;
   node->data_epoch.fetch_add(1);
   return {};

@@ -251,6 +251,7 @@ class Core {
   void moved(const Move& move);
   Result<void> set_redirect(const NodePtr& node, std::size_t link, bool same_directory);
   Result<std::string> absolute_redirect(const Node& node, std::size_t link) const;
+  Result<void> same_object_renamed(const Node& node) const;
   bool can_move(const Node& node) const;
 
   // readdir.cpp

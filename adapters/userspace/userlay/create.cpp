@@ -3,6 +3,7 @@
 
 #include "adapters/userspace/userlay/acl.h"
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 
@@ -24,11 +25,12 @@ Result<void> Core::check_name(const std::string& name) const {
 // EEXIST unless the name is free; tells whether a whiteout is in the way.
 Result<void> Core::check_new_name(const NodePtr& parent, const std::string& name, Found& found) {
   if (auto r = check_name(name); !r) return r;
-  if (parent->removed) return tl::unexpected(ENOENT);
+  if (parent->removed && !mutant("create-in-removed-dir")) return tl::unexpected(ENOENT);
   if (nodes_.child(*parent, name)) return tl::unexpected(EEXIST);
   auto result = find(*parent, name);
   if (!result) return forward(result);
-  if (result->positive()) return tl::unexpected(EEXIST);
+  if (result->positive() || (result->whiteout && mutant("whiteout-blocks-create")))
+    return tl::unexpected(EEXIST);
   found = std::move(*result);
   return {};
 }
@@ -46,8 +48,9 @@ Result<Core::Appearance> Core::appearance(const Caller& caller, const Node& pare
   auto st = sys::stat(*where);
   if (!st) return forward(st);
   const bool is_dir = S_ISDIR(what.mode);
-  const bool set_gid_parent = st->st_mode & S_ISGID;
-  Appearance look{caller.uid, set_gid_parent ? st->st_gid : caller.gid, what.mode, "", ""};
+  const bool set_gid_parent = (st->st_mode & S_ISGID) && !mutant("create-ignores-set-gid-parent");
+  Appearance look{mutant("create-wrong-owner") ? st->st_uid : caller.uid,
+                  set_gid_parent ? st->st_gid : caller.gid, what.mode, "", ""};
   if (is_dir) {
     look.mode &= S_IFMT | S_ISVTX | 0777;
     if (set_gid_parent) look.mode |= S_ISGID;
@@ -58,8 +61,8 @@ Result<Core::Appearance> Core::appearance(const Caller& caller, const Node& pare
   if (S_ISLNK(what.mode)) return look;
   auto inherits = has_default_acl(parent);
   if (!inherits) return forward(inherits);
-  if (!*inherits) {
-    look.mode &= ~(caller.umask & 0777);
+  if (!*inherits || mutant("create-ignores-default-acl")) {
+    if (!mutant("create-ignores-umask")) look.mode &= ~(caller.umask & 0777);
     return look;
   }
   auto value = sys::get_xattr(*where, kDefaultAcl);
@@ -68,7 +71,7 @@ Result<Core::Appearance> Core::appearance(const Caller& caller, const Node& pare
   InheritedAcl inherited = inherit_acl(*acl, look.mode);
   look.mode = inherited.mode;
   if (inherited.access) look.access_acl = format_acl(*inherited.access);
-  if (is_dir) look.default_acl = *value;
+  if (is_dir && !mutant("mkdir-default-acl-not-passed-on")) look.default_acl = *value;
   return look;
 }
 
@@ -77,6 +80,12 @@ Result<void> Core::make_real(const At& where, const NewObject& what, mode_t mode
   if (what.hardlink) {
     auto from = fds_.locate(what.hardlink->upper);
     if (!from) return forward(from);
+    if (mutant("link-copies")) {
+      NewObject copy;
+      copy.mode = what.hardlink->type;
+      copy.target = "copy";
+      return make_real(where, copy, 0644, opened);
+    }
     return sys::link(*from, where.fd(), where.c_str());
   }
   switch (what.mode & S_IFMT) {
@@ -148,11 +157,12 @@ Result<void> Core::create_over_whiteout(const NodePtr& parent, const std::string
       if (auto r = dress(temp, look, true); !r) return r;
     }
     if (!is_dir) return sys::rename(temp.fd(), temp.c_str(), target->fd(), target->c_str());
-    if (auto r = set_mark(temp, Mark::kOpaque, "y", EIO); !r) return r;
+    if (auto r = mutant("mkdir-not-opaque") ? Result<void>() : set_mark(temp, Mark::kOpaque, "y", EIO); !r)
+      return r;
     if (auto r = sys::rename(temp.fd(), temp.c_str(), target->fd(), target->c_str(), RENAME_EXCHANGE); !r)
       return r;
     // Now the whiteout is in the work directory; left there it would go at the next mount.
-    (void)sys::unlink(temp.fd(), temp.c_str());
+    if (!mutant("mkdir-litters-work")) (void)sys::unlink(temp.fd(), temp.c_str());
     return {};
   };
   auto done = finish();
@@ -167,7 +177,8 @@ Result<NodePtr> Core::create_locked(const Caller& caller, NodeId parent_id, cons
   Found found;
   if (auto r = check_new_name(*parent, name, found); !r) return forward(r);
   if (read_only_) return tl::unexpected(EROFS);
-  if (!what.hardlink && S_ISCHR(what.mode) && what.rdev == 0) return tl::unexpected(EPERM);
+  if (!what.hardlink && S_ISCHR(what.mode) && what.rdev == 0 && !mutant("whiteout-device-allowed"))
+    return tl::unexpected(EPERM);
   if (auto r = may_add_to(**parent); !r) return forward(r);
   if (auto r = copy_up_locked(*parent, 0, CopyData::kNone, nullptr); !r) return forward(r);
   Appearance look;
@@ -271,7 +282,7 @@ Result<Entry> Core::link(NodeId id, NodeId parent_id, const std::string& name) {
   what.hardlink = source;
   auto linked = create_locked(Caller{}, parent_id, name, what, nullptr);
   if (!linked) return forward(linked);
-  if (source->indexed) ++source->nlink;
+  if (source->indexed && !mutant("index-link-not-counted")) ++source->nlink;
   if (source->upper->pinned) {
     source->upper->parent = (*parent)->upper;
     source->upper->name = name;

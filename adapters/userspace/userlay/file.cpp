@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 namespace {
@@ -31,7 +32,7 @@ struct FileState {
   Result<FdPtr> current() {
     std::lock_guard lock(mutex);
     const std::uint32_t now = node->data_epoch.load();
-    if (now == epoch) return fd;
+    if (now == epoch || mutant("descriptor-stays-below")) return fd;
     auto fresh = core.open_data(node, flags);
     if (!fresh) return forward(fresh);
     fd = share(std::move(*fresh));
@@ -111,7 +112,7 @@ Result<std::size_t> File::write(const Caller& caller, std::span<const std::byte>
   auto put = pwrite(caller, data, state_->position);
   if (!put) return put;
   state_->position += static_cast<off_t>(*put);
-  if (state_->flags & O_APPEND) {
+  if ((state_->flags & O_APPEND) && !mutant("append-keeps-position")) {
     auto fd = state_->current();
     auto st = fd ? sys::stat((*fd)->get()) : Result<struct stat>(forward(fd));
     if (st) state_->position = st->st_size;
@@ -217,6 +218,7 @@ Result<Fd> Core::open_data(const NodePtr& node, int flags) {
   if (!where) return forward(where);
   int real_flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW | O_DIRECTORY);
   if (volatile_mount()) real_flags &= ~(O_SYNC | O_DSYNC);
+  if (mutant("append-overwrites")) real_flags &= ~O_APPEND;
   if ((*real)->layer != 0) {
     // Reading must not change a lower layer, if we have the right to say so.
     auto quiet = sys::reopen(*where, real_flags | O_NOATIME);
@@ -239,7 +241,7 @@ Result<std::unique_ptr<File>> Core::open(const Caller& caller, NodeId id, int fl
   if (node->is_dir()) return tl::unexpected(EISDIR);
   if (node->type == S_IFLNK) return tl::unexpected(ELOOP);
   if (node->type == S_IFSOCK) return tl::unexpected(ENXIO);
-  const bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+  const bool changes = mutant("reading-copies-up") || (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
   if (node->is_regular() && changes) {
     if (read_only_) return tl::unexpected(EROFS);
     {
@@ -248,7 +250,7 @@ Result<std::unique_ptr<File>> Core::open(const Caller& caller, NodeId id, int fl
     }
     if (auto r = copy_up(node, (flags & O_TRUNC) ? CopyData::kTruncated : CopyData::kAll); !r)
       return forward(r);
-    if (flags & O_TRUNC) {
+    if ((flags & O_TRUNC) && !mutant("truncation-forgotten")) {
       std::shared_lock lock(tree_);
       if (auto r = truncate(node, 0); !r) return forward(r);
       if (auto r = drop_privilege_bits(caller, node, false); !r) return forward(r);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 
@@ -34,7 +35,7 @@ Result<void> Core::follow_redirect(Search& s, MarkReader& marks, std::string_vie
   s.absolute = false;
   auto target = marks.redirect();
   if (!target) return forward(target);
-  if (target->empty()) return {};
+  if (target->empty() || mutant("redirect-not-followed")) return {};
   if (target->front() == '/') {
     s.absolute = true;
     // An opaque ancestor stopped the search, but this mark says explicitly where to go on.
@@ -63,8 +64,9 @@ Result<RealPtr> Core::find_single(Search& s, const RealPtr& base, int layer, std
   }
   s.found = *st;
   MarkReader marks(marks_, *at);
-  if (marks.is_whiteout(*st)) {
-    s.stop = s.opaque = true;
+  if (marks.is_whiteout(*st) &&
+      !(mutant("whiteout-shown") || (mutant("lower-whiteout-shown") && layer != 0))) {
+    s.stop = s.opaque = !mutant("whiteout-hides-nothing");
     return RealPtr();
   }
   if (last_element && s.metacopy && !S_ISREG(st->st_mode)) {
@@ -73,7 +75,7 @@ Result<RealPtr> Core::find_single(Search& s, const RealPtr& base, int layer, std
   }
   if (!S_ISDIR(st->st_mode)) {
     if (s.is_dir || !last_element) {
-      s.stop = true;
+      s.stop = !mutant("file-between-dirs-ignored");
       return RealPtr();
     }
     auto size = S_ISREG(st->st_mode) ? marks.metacopy() : Result<int>(0);
@@ -88,13 +90,14 @@ Result<RealPtr> Core::find_single(Search& s, const RealPtr& base, int layer, std
     const char opaque = marks.flag(Mark::kOpaque);
     if (last_element && layer != 0 && opaque == 'x') {
       s.xwhiteouts = true;
-    } else if (opaque == 'y') {
+    } else if (opaque == 'y' && !mutant("opaque-ignored")) {
       s.stop = true;
       if (last_element) s.opaque = true;
       return add_child_real(base, std::move(at->name), *st);
     }
   }
   const std::string name = at->name;
+  if (mutant("redirect-not-followed-from-lower") && layer != 0) return add_child_real(base, name, *st);
   if (auto r = follow_redirect(s, marks, prefix, rest); !r) return forward(r);
   return add_child_real(base, name, *st);
 }
@@ -135,7 +138,7 @@ Result<void> Core::find_upper(Search& s, const Node& parent, Found& found) {
 // Redirects lead around permission checks, so they are obeyed only when the mount says so.
 bool Core::may_follow(const Search& s) const {
   if (s.metacopy && !options_.metacopy) return false;
-  return s.redirect.empty() || options_.redirect_dir != RedirectMode::kNoFollow;
+  return s.redirect.empty() || mutant("nofollow-follows") || options_.redirect_dir != RedirectMode::kNoFollow;
 }
 
 Result<void> Core::find_lower(Search& s, const Node& parent, Found& found) {
@@ -152,6 +155,7 @@ Result<void> Core::find_lower(Search& s, const Node& parent, Found& found) {
     }
     auto real = find_in_layer(s, base, base->layer);
     if (!real) return forward(real);
+    if (mutant("second-lower-ignored") && i > 0) break;
     if (!*real) continue;
     if (found.upper && found.lower.empty() && s.is_dir) {
       if (auto r = fix_origin(parent, found.upper, *real); !r) return r;
@@ -211,13 +215,14 @@ Result<Found> Core::find(const Node& parent, const std::string& name) {
 }
 
 bool Core::lower_positive(const Node& parent, const std::string& name) {
+  if (mutant("hidden-lower-forgotten") && parent.lower.size() > 1) return false;
   const std::size_t hash = NameSet::hash(name);
   for (const RealPtr& base : parent.lower) {
     if (base->names && base->names->lacks(hash)) continue;
     auto at = fds_.child(base, name);
     if (!at) return true;  // something is there, it just cannot be seen
     auto st = sys::stat(*at);
-    if (st) return !MarkReader(marks_, *at).is_whiteout(*st);
+    if (st) return mutant("lower-whiteout-counts") || !MarkReader(marks_, *at).is_whiteout(*st);
     if (st.error() != ENOENT && st.error() != ENAMETOOLONG) return true;
   }
   return false;

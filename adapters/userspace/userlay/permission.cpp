@@ -5,10 +5,12 @@
 
 #include "adapters/userspace/userlay/acl.h"
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 
 bool Caller::in_group(gid_t group) const {
+  if (mutant("supplementary-groups-ignored")) return group == gid;
   return group == gid || std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
@@ -64,7 +66,7 @@ Result<void> Core::permission(const Caller& caller, NodeId id, int mask) {
     // Group bits of an object with an ACL are its mask; without any there can be no extended ACL that grants.
     auto value = (mode & 070) && node.type != S_IFLNK ? sys::get_xattr(*where, kAccessAcl)
                                                       : Result<std::string>(tl::unexpected(ENODATA));
-    if (auto acl = value ? parse_acl(*value) : std::nullopt) {
+    if (auto acl = value && !mutant("acl-ignored") ? parse_acl(*value) : std::nullopt) {
       granted = acl_grants(*acl, caller, st->st_uid, st->st_gid, mask);
     } else {
       const int shift = caller.in_group(st->st_gid) ? 3 : 0;
@@ -74,7 +76,9 @@ Result<void> Core::permission(const Caller& caller, NodeId id, int mask) {
   if (granted) return {};
   const bool reading = !(mask & W_OK);
   if (caller.has_cap(CAP_DAC_READ_SEARCH) && reading && (node.is_dir() || mask == R_OK)) return {};
-  if (caller.has_cap(CAP_DAC_OVERRIDE) && (node.is_dir() || !(mask & X_OK) || (mode & 0111))) return {};
+  if (caller.has_cap(CAP_DAC_OVERRIDE) &&
+      (node.is_dir() || !(mask & X_OK) || (mode & 0111) || mutant("execute-for-root")))
+    return {};
   return tl::unexpected(EACCES);
 }
 
@@ -86,14 +90,15 @@ Result<void> Core::may_setattr(const Caller& caller, NodeId id, const SetAttr& c
   if (!st) return forward(st);
   if (read_only_) return tl::unexpected(EROFS);
   const bool owner = caller.uid == st->st_uid;
-  if (change.uid && !caller.has_cap(CAP_CHOWN) && !(owner && *change.uid == st->st_uid))
+  if (change.uid && !mutant("chown-by-anybody") && !caller.has_cap(CAP_CHOWN) &&
+      !(owner && *change.uid == st->st_uid))
     return tl::unexpected(EPERM);
   if (change.gid && !caller.has_cap(CAP_CHOWN) &&
       !(owner && (*change.gid == st->st_gid || caller.in_group(*change.gid)))) {
     return tl::unexpected(EPERM);
   }
   const bool owner_rights = owner || caller.has_cap(CAP_FOWNER);
-  if (change.mode && !owner_rights) return tl::unexpected(EPERM);
+  if (change.mode && !owner_rights && !mutant("chmod-by-anybody")) return tl::unexpected(EPERM);
   const auto explicit_time = [](const std::optional<timespec>& t) { return t && t->tv_nsec != UTIME_NOW; };
   if (owner_rights || (!change.atime && !change.mtime)) return {};
   if (explicit_time(change.atime) || explicit_time(change.mtime)) return tl::unexpected(EPERM);
@@ -106,7 +111,7 @@ Result<void> Core::may_delete(const Caller& caller, NodeId parent, NodeId child)
   if (auto r = permission(caller, parent, W_OK | X_OK); !r) return r;
   auto directory = getattr(parent);
   if (!directory) return forward(directory);
-  if (!(directory->st_mode & S_ISVTX)) return {};
+  if (!(directory->st_mode & S_ISVTX) || mutant("sticky-ignored")) return {};
   auto st = getattr(child);
   if (!st) return forward(st);
   if (caller.uid == st->st_uid || caller.uid == directory->st_uid || caller.has_cap(CAP_FOWNER)) return {};

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 namespace {
@@ -25,7 +26,8 @@ Result<ino_t> Core::listed_ino(const NodePtr& node, const std::string& name, boo
   gone = !found->positive();
   if (gone) return ino_t{0};
   const RealPtr& top = found->upper ? found->upper : found->lower.front();
-  const bool origin = found->upper && !found->lower.empty() && keyed_by_lower(*found);
+  const bool origin =
+      !mutant("readdir-ino-of-copy") && found->upper && !found->lower.empty() && keyed_by_lower(*found);
   const Real& shown = origin && (found->indexed || top->is_dir() || found->lower.front()->nlink == 1)
                           ? *found->lower.front()
                           : *top;
@@ -52,7 +54,7 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
   stack.insert(stack.end(), node->lower.begin(), node->lower.end());
   const bool alone = real_as_is && is_real_directory(*node);
   bool any_origin = false;
-  if (alone) stack.resize(1);
+  if (alone || mutant("readdir-upper-only")) stack.resize(1);
 
   // Names seen so far; whiteouts hide what is below, too.
   std::unordered_map<std::string, bool> seen;
@@ -66,7 +68,7 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
     const bool last = real == stack.back();
     const bool is_upper = real->layer == 0;
     for (auto& entry : *entries) {
-      if (!alone && seen.contains(entry.name)) continue;
+      if (!alone && seen.contains(entry.name) && !mutant("readdir-duplicates")) continue;
       bool whiteout = false;
       const bool suspect = (entry.type == DT_CHR && !alone) || entry.type == DT_UNKNOWN ||
                            (entry.type == DT_REG && node->xwhiteouts && !is_upper);
@@ -77,8 +79,9 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
         whiteout = !alone && MarkReader(marks_, child).is_whiteout(*st);
         entry.type = type_of(st->st_mode);
       }
-      if (!alone && !last) seen.emplace(entry.name, whiteout);
-      if (whiteout) continue;
+      if (!alone && !last && !(whiteout && mutant("readdir-whiteouts-hide-nothing")))
+        seen.emplace(entry.name, whiteout);
+      if (whiteout && !mutant("readdir-lists-whiteouts")) continue;
       std::uint64_t ino = entry.ino;
       if (xino_bits_ >= 0 && ((is_upper && node->impure) || xino_bits_ > 0)) {
         bool gone = false;
@@ -88,6 +91,7 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
         any_origin |= ino != *shown;
         ino = *shown;
       }
+      if (mutant("readdir-type-wrong") && entry.type == DT_LNK) entry.type = DT_REG;
       listing->items.push_back({std::move(entry.name), ino, entry.type});
     }
   }
@@ -99,7 +103,8 @@ Result<std::shared_ptr<Listing>> Core::list(const NodePtr& node) {
   std::shared_lock lock(tree_);
   {
     std::lock_guard guard(node->listing_mutex);
-    if (node->listing && node->listing->version == node->version) return node->listing;
+    if (node->listing && (node->listing->version == node->version || mutant("readdir-cached")))
+      return node->listing;
   }
   auto fresh = read_merged(node, true);
   if (!fresh) return fresh;
@@ -159,7 +164,7 @@ Result<void> Directory::read(off_t offset, const std::function<bool(const DirEnt
   std::shared_ptr<Listing> listing;
   {
     std::lock_guard lock(state_->mutex);
-    if (offset == 0 || !state_->listing) {
+    if ((offset == 0 && !mutant("rewind-keeps-listing")) || !state_->listing) {
       auto fresh = state_->core.list(state_->node);
       if (!fresh) return forward(fresh);
       state_->listing = *fresh;
@@ -176,7 +181,9 @@ Result<void> Directory::read(off_t offset, const std::function<bool(const DirEnt
   }
   for (std::size_t i = static_cast<std::size_t>(offset) - 2; i < listing->items.size(); ++i) {
     const Listing::Item& item = listing->items[i];
-    if (!sink({item.name, item.ino, item.type, static_cast<off_t>(i) + 3})) return {};
+    if (!sink(
+            {item.name, item.ino, item.type, static_cast<off_t>(i) + (mutant("readdir-skips-one") ? 4 : 3)}))
+      return {};
   }
   return {};
 }

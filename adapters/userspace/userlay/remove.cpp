@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 
@@ -16,12 +17,13 @@ Result<std::size_t> Core::link_index(const Node& node, const Node& parent, const
 Result<bool> Core::check_empty(const NodePtr& directory) {
   auto listing = read_merged(directory, false);
   if (!listing) return forward(listing);
-  if (!(*listing)->items.empty()) return tl::unexpected(ENOTEMPTY);
+  if (!(*listing)->items.empty() && !mutant("rmdir-ignores-entries")) return tl::unexpected(ENOTEMPTY);
   if (!directory->upper) return false;
   auto where = fds_.locate(directory->upper);
   if (!where) return forward(where);
   auto entries = sys::read_directory(*where);
   if (!entries) return forward(entries);
+  if (!entries->empty() && mutant("rmdir-counts-whiteouts")) return tl::unexpected(ENOTEMPTY);
   return !entries->empty();
 }
 
@@ -63,6 +65,7 @@ Result<void> Core::whiteout_name(const At& where, bool exchange) {
 // Removes a directory of whiteouts that was moved to the work directory. It is out of sight: what cannot be
 // removed now is removed by the next mount.
 Result<void> Core::discard_work(const std::string& name) {
+  if (mutant("work-littered")) return {};
   auto work = fds_.directory(work_);
   if (!work) return forward(work);
   if (sys::rmdir((*work)->get(), name.c_str())) return {};
@@ -98,7 +101,7 @@ Result<void> Core::keep_reachable(const NodePtr& node, std::size_t link) {
     node->upper->name = node->links[i].name;
     return {};
   }
-  if (!nodes_.referenced(*node)) return {};
+  if (!nodes_.referenced(*node) || mutant("removed-file-unreachable")) return {};
   auto where = fds_.locate(node->upper);
   if (!where) return forward(where);
   auto fd = sys::open_at(where->fd(), where->c_str(), O_PATH | O_NOFOLLOW);
@@ -111,12 +114,13 @@ Result<void> Core::keep_reachable(const NodePtr& node, std::size_t link) {
 void Core::unlinked(const NodePtr& node, std::size_t link) {
   const Link gone = node->links[link];
   node->links.erase(node->links.begin() + static_cast<std::ptrdiff_t>(link));
-  nodes_.drop_child(*gone.parent, gone.name);
+  if (!mutant("removed-name-cached")) nodes_.drop_child(*gone.parent, gone.name);
   if (node->is_dir()) {
     node->removed = true;
     node->removed_from = gone.parent;
   }
-  if (node->indexed && node->nlink > (node->links.empty() ? 0u : 1u)) --node->nlink;
+  if (node->indexed && !mutant("index-unlink-not-counted") && node->nlink > (node->links.empty() ? 0u : 1u))
+    --node->nlink;
   bool dead = node->links.empty() && (node->is_dir() || !node->upper);
   if (node->upper && !node->is_dir()) {
     auto where = fds_.locate(node->upper);
@@ -137,10 +141,12 @@ Result<void> Core::remove(NodeId parent_id, const std::string& name, bool direct
   auto found = resolve(*parent, name);
   if (!found) return forward(found);
   const NodePtr node = *found;
-  if (directory_wanted && !node->is_dir()) return tl::unexpected(ENOTDIR);
-  if (!directory_wanted && node->is_dir()) return tl::unexpected(EISDIR);
+  if (directory_wanted && !node->is_dir() && !mutant("rmdir-takes-files")) return tl::unexpected(ENOTDIR);
+  if (!directory_wanted && node->is_dir() && !mutant("unlink-takes-directories"))
+    return tl::unexpected(EISDIR);
   if (auto r = may_move_away(**parent, *node); !r) return r;
-  const bool below = !node->upper || lower_positive(**parent, name);
+  const bool below = !node->upper || (lower_positive(**parent, name) && !mutant("whiteout-forgotten")) ||
+                     mutant("whiteout-needless");
   bool has_whiteouts = false;
   if (node->is_dir() && (below || !node->pure_upper())) {
     auto empty = check_empty(node);

@@ -2,6 +2,7 @@
 #include <sys/xattr.h>
 
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 namespace {
@@ -37,7 +38,9 @@ struct Core::Move {
 };
 
 bool Core::can_move(const Node& node) const {
-  return options_.redirect_dir == RedirectMode::kOn || !node.is_dir() || !node.merged_or_lower();
+  if (mutant("exdev-too-often") && node.is_dir()) return false;
+  return options_.redirect_dir == RedirectMode::kOn || mutant("exdev-missing") || !node.is_dir() ||
+         !node.merged_or_lower();
 }
 
 Result<Core::Move> Core::plan_move(NodeId parent_id, const std::string& name, NodeId new_parent_id,
@@ -55,7 +58,7 @@ Result<Core::Move> Core::plan_move(NodeId parent_id, const std::string& name, No
   move.new_parent = *new_parent;
   move.name = name;
   move.new_name = new_name;
-  move.exchange = flags & RENAME_EXCHANGE;
+  move.exchange = (flags & RENAME_EXCHANGE) && !mutant("exchange-moves");
   auto node = resolve(*parent, name);
   if (!node) return forward(node);
   move.node = *node;
@@ -71,7 +74,8 @@ Result<Core::Move> Core::plan_move(NodeId parent_id, const std::string& name, No
       move.target = *target;
     }
   }
-  if (move.target && (flags & RENAME_NOREPLACE)) return tl::unexpected(EEXIST);
+  if (move.target && (flags & RENAME_NOREPLACE) && !mutant("noreplace-ignored"))
+    return tl::unexpected(EEXIST);
   if (!move.target && move.exchange) return tl::unexpected(ENOENT);
   if (auto r = check_move(move); !r) return forward(r);
   return move;
@@ -96,6 +100,7 @@ Result<void> Core::check_move(Move& move) {
   if (!can_move(node) || (move.exchange && !can_move(*move.target))) return tl::unexpected(EXDEV);
   if (move.target && !move.exchange && move.target->is_dir() && !move.target->pure_upper()) {
     auto empty = check_empty(move.target);
+    if (!empty && mutant("rename-over-full-dir")) empty = true;
     if (!empty) return forward(empty);
     move.target_has_whiteouts = *empty;
   }
@@ -109,11 +114,11 @@ Result<void> Core::check_move(Move& move) {
   }
   if (move.exchange) {
     move.flags = RENAME_EXCHANGE;
-  } else if (!node.upper || lower_positive(*move.parent, move.name)) {
+  } else if (!mutant("rename-leaves-source") && (!node.upper || lower_positive(*move.parent, move.name))) {
     move.flags = move.onto_whiteout ? RENAME_EXCHANGE : RENAME_WHITEOUT;
   } else if (node.is_dir() && move.onto_whiteout) {
     move.flags = RENAME_EXCHANGE;
-    move.remove_whiteout = true;
+    move.remove_whiteout = !mutant("rename-keeps-whiteout");
   }
   return {};
 }
@@ -140,7 +145,9 @@ Result<void> Core::clear_target(Move& move) {
   const auto dress_up = [&]() -> Result<void> {
     if (auto r = sys::chown(temp, st->st_uid, st->st_gid); !r) return r;
     if (auto r = copy_xattrs(*old, temp); !r) return r;
-    if (auto r = set_mark(temp, Mark::kOpaque, "y", EIO); !r) return r;
+    if (auto r = mutant("replaced-dir-not-opaque") ? Result<void>() : set_mark(temp, Mark::kOpaque, "y", EIO);
+        !r)
+      return r;
     if (auto r = copy_stat(*st, temp); !r) return r;
     return sys::rename(temp.fd(), temp.c_str(), old->fd(), old->c_str(), RENAME_EXCHANGE);
   };
@@ -163,7 +170,8 @@ Result<std::string> Core::absolute_redirect(const Node& start, std::size_t link)
     const Link& name = node->links[node == &start ? link : 0];
     const std::string& element = node->redirect.empty() ? name.name : node->redirect;
     path.insert(0, element);
-    if (path.size() + (element.front() != '/') > kRedirectMax) return tl::unexpected(EXDEV);
+    if (path.size() + (element.front() != '/') > (mutant("redirect-too-long") ? 4096 : kRedirectMax))
+      return tl::unexpected(EXDEV);
     if (element.front() == '/') return path;
     path.insert(0, "/");
     node = name.parent.get();
@@ -173,8 +181,12 @@ Result<std::string> Core::absolute_redirect(const Node& start, std::size_t link)
 
 // Records where the object's lower part is.
 Result<void> Core::set_redirect(const NodePtr& node, std::size_t link, bool same_directory) {
-  const bool absolute = !same_directory || (!node->is_dir() && node->lower.front()->nlink > 1);
-  if (!node->redirect.empty() && (!absolute || node->redirect.front() == '/')) return {};
+  if (mutant("redirect-forgotten")) return {};
+  const bool absolute = (!same_directory && !mutant("redirect-always-relative")) ||
+                        (!node->is_dir() && node->lower.front()->nlink > 1);
+  if (!node->redirect.empty() &&
+      (mutant("redirect-of-second-move") || !absolute || node->redirect.front() == '/'))
+    return {};
   auto value = absolute ? absolute_redirect(*node, link) : Result<std::string>(node->links[link].name);
   if (!value) return forward(value);
   auto where = fds_.locate(node->upper);
@@ -196,7 +208,7 @@ Result<void> Core::mark_for(const Move& move) {
   }
   const auto mark = [&](const NodePtr& node, std::size_t link, const Node& destination) -> Result<void> {
     if (node->merged_or_lower()) return set_redirect(node, link, move.same_directory());
-    if (!node->is_dir() || node->opaque || !destination.merged()) return {};
+    if (!node->is_dir() || node->opaque || !destination.merged() || mutant("rename-not-opaque")) return {};
     auto where = fds_.locate(node->upper);
     if (!where) return forward(where);
     if (auto r = set_mark(*where, Mark::kOpaque, "y", EXDEV); !r) return r;
@@ -236,12 +248,21 @@ void Core::moved(const Move& move) {
     relocate(move.target, move.target_link, move.new_parent, move.new_name, move.parent, move.name);
   } else {
     if (move.target) unlinked(move.target, move.target_link);
-    nodes_.drop_child(*move.parent, move.name);
+    if (!mutant("moved-name-cached")) nodes_.drop_child(*move.parent, move.name);
     relocate(move.node, move.link, move.parent, move.name, move.new_parent, move.new_name);
   }
   changed(*move.parent);
   changed(*move.new_parent);
   if (move.target && !move.exchange) nlink_end(move.target);
+}
+
+// Renaming a name to another one of the same object does nothing. A file that this mount copied up and linked
+// is an exception with userxattr: the kernel then takes the new name for another object, and stumbles over
+// it.
+Result<void> Core::same_object_renamed(const Node& node) const {
+  if (options_.userxattr && node.upper && !node.is_dir() && !node.lower.empty() && node.links.size() > 1)
+    return tl::unexpected(ESTALE);
+  return {};
 }
 
 Result<void> Core::rename(NodeId parent, const std::string& name, NodeId new_parent,
@@ -253,7 +274,7 @@ Result<void> Core::rename(NodeId parent, const std::string& name, NodeId new_par
     std::unique_lock lock(tree_);
     auto move = plan_move(parent, name, new_parent, new_name, flags);
     if (!move) return forward(move);
-    if (move->nothing_to_do) return {};
+    if (move->nothing_to_do) return same_object_renamed(*move->node);
     for (const NodePtr& node : {move->node, move->exchange ? move->target : NodePtr()}) {
       if (node && node->is_regular() && !node->upper) large.push_back(node);
     }
@@ -265,7 +286,7 @@ Result<void> Core::rename(NodeId parent, const std::string& name, NodeId new_par
   std::unique_lock lock(tree_);
   auto move = plan_move(parent, name, new_parent, new_name, flags);
   if (!move) return forward(move);
-  if (move->nothing_to_do) return {};
+  if (move->nothing_to_do) return same_object_renamed(*move->node);
   if (auto r = copy_up_for(*move); !r) return r;
   if (auto r = clear_target(*move); !r) return r;
   if (auto r = mark_for(*move); !r) return r;

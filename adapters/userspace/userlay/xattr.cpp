@@ -6,13 +6,14 @@
 
 #include "adapters/userspace/userlay/acl.h"
 #include "adapters/userspace/userlay/core.h"
+#include "adapters/userspace/userlay/mutant.h"
 
 namespace userlay {
 
 // What the attribute is called in the layer: a user's overlay.* is stored as overlay.overlay.*.
 Result<std::string> Core::own_name(const std::string& name) const {
   const std::string prefix(marks_.prefix());
-  if (!name.starts_with(prefix)) return name;
+  if (!name.starts_with(prefix) || mutant("own-xattrs-readable")) return name;
   std::string escaped = prefix + "overlay." + name.substr(prefix.size());
   if (escaped.size() > XATTR_NAME_MAX) return tl::unexpected(EOPNOTSUPP);
   return escaped;
@@ -46,7 +47,10 @@ Result<void> Core::setxattr(const Caller& caller, NodeId id, const std::string& 
   std::shared_lock lock(tree_);
   auto where = fds_.locate((*found)->upper);
   if (!where) return forward(where);
-  if (auto r = sys::set_xattr(*where, real_name->c_str(), value, flags); !r) return r;
+  if (auto r =
+          sys::set_xattr(*where, real_name->c_str(), value, mutant("setxattr-flags-ignored") ? 0 : flags);
+      !r)
+    return r;
   if (default_acl) (*found)->default_acl = -1;
   // Setting an ACL drops the set-group-ID bit unless the caller could have kept it with chmod.
   if (name != kAccessAcl || caller.has_cap(CAP_FSETID)) return {};
@@ -69,7 +73,7 @@ Result<void> Core::removexattr(NodeId id, const std::string& name) {
     auto where = at(**found);
     if (!where) return forward(where);
     auto present = sys::get_xattr(*where, real_name->c_str());
-    if (!present && !(*found)->upper) return forward(present);
+    if (!present && !(*found)->upper && !mutant("removexattr-copies-up")) return forward(present);
   }
   if (auto r = copy_up(*found, CopyData::kNone); !r) return r;
   std::shared_lock lock(tree_);
@@ -91,9 +95,10 @@ Result<std::vector<std::string>> Core::listxattr(const Caller& caller, NodeId id
   for (std::size_t start = 0; start < list->size();) {
     std::string name = list->c_str() + start;
     start += name.size() + 1;
-    if (marks_.is_private(name)) continue;
+    if (marks_.is_private(name) && !mutant("own-xattrs-listed")) continue;
     if (name.starts_with("trusted.") && !caller.has_cap(CAP_SYS_ADMIN)) continue;
-    if (marks_.is_escaped(name)) name.erase(marks_.prefix().size(), std::string_view("overlay.").size());
+    if (marks_.is_escaped(name) && !mutant("escaped-xattr-listed-as-is"))
+      name.erase(marks_.prefix().size(), std::string_view("overlay.").size());
     names.push_back(std::move(name));
   }
   return names;
