@@ -76,6 +76,37 @@ Options kernel_defaults() {
   return options;
 }
 
+// What mount(2) takes of an option string, its end included: one page.
+constexpr size_t kLongestMountData = 4096;
+
+// fsconfig(2), by which every layer is named on its own (since Linux 6.8), for more of them than mount(2)
+// takes.
+Sys<void> mount_layer_by_layer(const LayerDirs& dirs, const Options& options) {
+  const Fd context(fsopen("overlay", FSOPEN_CLOEXEC));
+  if (!context) return failed(errno);
+  const auto set = [&](const char* name, const std::string& value) {
+    return fsconfig(context.get(), FSCONFIG_SET_STRING, name, value.c_str(), 0) == 0;
+  };
+  for (const auto& layer : dirs.lowers)
+    if (!set("lowerdir+", layer)) return failed(errno);
+  for (const auto& layer : dirs.data)
+    if (!set("datadir+", layer)) return failed(errno);
+  if (!dirs.upper.empty() && (!set("upperdir", dirs.upper) || !set("workdir", dirs.work)))
+    return failed(errno);
+  for (const auto& [name, value] : options) {
+    const bool is_set = value.empty()
+                            ? fsconfig(context.get(), FSCONFIG_SET_FLAG, name.c_str(), nullptr, 0) == 0
+                            : set(name.c_str(), value);
+    if (!is_set) return failed(errno);
+  }
+  if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return failed(errno);
+  const Fd tree(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
+  if (!tree) return failed(errno);
+  if (move_mount(tree.get(), "", AT_FDCWD, dirs.merged.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return failed(errno);
+  return {};
+}
+
 bool has_overlayfs() {
   std::ifstream known("/proc/filesystems");
   for (std::string word; known >> word;)
@@ -138,7 +169,11 @@ class KernelAdapter : public Adapter {
           MountError{error, "mount -t overlay -o " + data + ": " + std::strerror(error)});
     };
     if (fchdir(dirs.dir) != 0) return fail(errno);
-    if (::mount("ovlcheck", dirs.merged.c_str(), "overlay", 0, data.c_str()) != 0) return fail(errno);
+    if (data.size() >= kLongestMountData) {
+      if (const auto done = mount_layer_by_layer(dirs, all); !done) return fail(done.error());
+    } else if (::mount("ovlcheck", dirs.merged.c_str(), "overlay", 0, data.c_str()) != 0) {
+      return fail(errno);
+    }
     auto mounted = std::make_unique<KernelMount>(dirs.dir, dirs.merged);
     if (auto opened = mounted->open(); !opened) return fail(opened.error());
     return mounted;

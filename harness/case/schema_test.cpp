@@ -170,7 +170,7 @@ TEST(Schema, SaysWhatIsWrongAndWhatWouldBeRight) {
             "directory ends in \"/\""},
            {case_with("upper", R"({"d/": {".": {"opaque": "z"}}})"),
             "/upper/d~1/./opaque: must be true or \"x\""},
-           {case_with("lower", R"([])"), "/lower: must be an array of trees, the topmost first, 1 to 500"},
+           {case_with("lower", R"([])"), "/lower: must be an array of trees, the topmost first, 1 to 600"},
            {case_with("lower", R"([{"f": {"file": [{"hole": -1}]}}])"),
             "/lower/0/f/file/0/hole: must be a number of bytes, up to 2^50"},
            {case_with("mount", R"({"index": 1.5})"),

@@ -13,6 +13,7 @@ constexpr size_t most_rows = 10000;
 constexpr size_t most_values = 200000;
 constexpr int deepest_values = 16;
 constexpr int deepest_case = 200;
+constexpr int most_repeats = 10000;
 
 // A value's text in an id, "" if it has none. What would be a nuisance in an id becomes an underscore.
 std::string text_in_id(const Json& value) {
@@ -41,6 +42,11 @@ std::string_view whole_variable(std::string_view text) {
   if (!text.starts_with("${") || !text.ends_with('}')) return {};
   text = text.substr(2, text.size() - 3);
   return text.find('}') == text.npos ? text : std::string_view();
+}
+
+// {"repeat": 100, "of": [...], "count": "i"}, an element of an array that stands for many.
+bool is_repeat(const Json& json) {
+  return json.is_object() && json.contains("repeat") && json.contains("of");
 }
 
 }  // namespace
@@ -197,17 +203,48 @@ class Substitution {
 
   Json array(const Json& json, const Place& from, const Place& to, int depth) {
     Json result = Json::array();
+    append(json, from, to, depth, result);
+    return result;
+  }
+
+  // The elements of `json` behind those of `result`.
+  void append(const Json& json, const Place& from, const Place& to, int depth, Json& result) {
     for (size_t i = 0; i < json.size(); ++i) {
       const std::string index = std::to_string(i);
       const Place here = from.in(index);
       if (json[i].is_string() && json[i].get_ref<const std::string&>().starts_with("...${")) {
         splice(json[i].get_ref<const std::string&>(), here, to, depth, result);
+      } else if (is_repeat(json[i])) {
+        repeat(json[i], here, to, depth, result);
       } else {
         const std::string new_index = std::to_string(result.size());
         result.push_back(apply(json[i], here, to.in(new_index), depth + 1));
       }
     }
-    return result;
+  }
+
+  // `of` again and again; the name that `count` gives stands for 0, 1, ... in it.
+  void repeat(const Json& json, const Place& from, const Place& to, int depth, Json& result) {
+    for (const auto& [key, value] : json.items())
+      if (key != "repeat" && key != "of" && key != "count")
+        from.in(key).fail("a repetition has \"repeat\", \"of\" and \"count\" only");
+    const Json times = apply(json["repeat"], from.in("repeat"), to, depth + 1);
+    if (!times.is_number_integer() || times < 0 || times > most_repeats)
+      from.in("repeat").fail("must be a number, 0 to " + std::to_string(most_repeats));
+    if (!json["of"].is_array()) from.in("of").fail("must be an array, whose elements are repeated");
+    const Json name = json.value("count", Json("#"));
+    if (!name.is_string() || (name != "#" && !is_name(name.get_ref<const std::string&>())))
+      from.in("count").fail("the name of a table's variable has letters, digits, - and _ only");
+    if (inside_ >= deepest_values) from.fail("values of the table stand for each other without end");
+    ++inside_;
+    counters_.emplace_back(name.get<std::string>(), 0);
+    const size_t counter = counters_.size() - 1;
+    for (int i = 0; i < times.get<int>(); ++i) {
+      counters_[counter].second = i;
+      append(json["of"], from.in("of"), to, depth + 1, result);
+    }
+    counters_.pop_back();
+    --inside_;
   }
 
   void splice(const std::string& text, const Place& from, const Place& to, int depth, Json& result) {
@@ -218,8 +255,12 @@ class Substitution {
       from.fail("${" + std::string(variable) + "} is not an array, whose elements could stand here");
     const Place source{nullptr, found.pointer};
     for (size_t i = 0; i < found.json->size(); ++i) {
+      const Json& element = (*found.json)[i];
       const std::string index = std::to_string(i), new_index = std::to_string(result.size());
-      result.push_back(inserted((*found.json)[i], source.in(index), to.in(new_index), depth));
+      if (is_repeat(element))
+        repeat(element, source.in(index), to, depth, result);
+      else
+        result.push_back(inserted(element, source.in(index), to.in(new_index), depth));
     }
   }
 
@@ -261,6 +302,8 @@ class Substitution {
   }
 
   Found find(std::string_view variable, const Place& from) const {
+    for (const auto& [counter, value] : counters_)
+      if (counter == variable) return {.json = nullptr, .name = std::to_string(value), .pointer = ""};
     const size_t dot = variable.find('.');
     const std::string_view name = variable.substr(0, dot);
     std::vector<std::string_view> known;
@@ -304,7 +347,8 @@ class Substitution {
   const Table::Row& row_;
   Origins* origins_;
   size_t values_ = 0;
-  int inside_ = 0;  // values of the table being inserted into each other
+  int inside_ = 0;                                     // values of the table being inserted into each other
+  std::vector<std::pair<std::string, int>> counters_;  // of the repetitions around
 };
 
 Json Table::expand(size_t nth, Origins* origins) const {

@@ -105,6 +105,14 @@ TEST(Table, RefusesNonsenseAndSaysWhere) {
            Bad{R"({"id": "t", "for": {"k": [1]}, "x": ["...${k} "]})", "/c/x/0", "no more"},
            Bad{R"({"id": "t", "for": {"k": ["a"]}, "x": {"a": 1, "${k}": 2}})", "/c/x/${k}",
                "already a member"},
+           Bad{R"({"id": "t", "for": {"k": [1]}, "x": [{"repeat": "a", "of": []}]})", "/c/x/0/repeat",
+               "must be a number"},
+           Bad{R"({"id": "t", "for": {"k": [1]}, "x": [{"repeat": 1, "of": 2}]})", "/c/x/0/of",
+               "must be an array"},
+           Bad{R"({"id": "t", "for": {"k": [1]}, "x": [{"repeat": 1, "of": [], "off": 2}]})", "/c/x/0/off",
+               "a repetition has"},
+           Bad{R"({"id": "t", "for": {"k": [1]}, "x": [{"repeat": 1, "of": [], "count": "a b"}]})",
+               "/c/x/0/count", "letters"},
            Bad{R"({"id": "t", "except": []})", "/c/except", "no \"for\""},
            Bad{R"({"id": "t", "for": {"k": [1]}, "except": [{"j": 1}]})", "/c/except/0/j",
                "no such variable"},
@@ -125,6 +133,17 @@ TEST(Table, RefusesNonsenseAndSaysWhere) {
       EXPECT_NE(e.problems[0].message.find(bad.message), std::string::npos) << e.what();
     }
   }
+}
+
+TEST(Table, RepeatsElements) {
+  const auto cases = expand_table(Json::parse(R"({"id": "t",
+    "for": {"n": {"two": {"is": 2, "more": ["c", {"repeat": "${n.is}", "of": ["d"]}]}}},
+    "lower": ["top", {"repeat": "${n.is}", "of": [{"f${i}": "${i}"}, "x"], "count": "i"}, "bottom"],
+    "steps": [{"repeat": 2, "of": ["a", {"repeat": 2, "of": ["b"]}]}, {"repeat": 0, "of": ["c"]}, "...${n.more}"]})"),
+                                  "");
+  ASSERT_EQ(cases.size(), 1u);
+  EXPECT_EQ(cases[0]["lower"], Json::parse(R"(["top", {"f0": "0"}, "x", {"f1": "1"}, "x", "bottom"])"));
+  EXPECT_EQ(cases[0]["steps"], Json::parse(R"(["a", "b", "b", "a", "b", "b", "c", "d", "d"])"));
 }
 
 TEST(Table, HasLimits) {

@@ -72,16 +72,19 @@ class CaseRun {
       }
     }
     describe_start(seen);
-    const uint64_t lowers = fingerprint_of_lowers();
+    uint64_t lowers = fingerprint_of_lowers();
     for (const auto& step : case_.steps) {
       // After a refused mount nothing more can be done; the judge knows whether it had to be refused.
       if ((refused_ && needs_mount(step)) || needs_refused_overlay(step)) break;
+      const bool rewrites = may_change_lower(step);
+      if (rewrites && fingerprint_of_lowers() != lowers) lowers_changed_ = true;
       seen.steps.push_back(run_step(step));
       if (!seen.steps.back().skip.empty()) throw Stop{End::skip, step.op + ": " + seen.steps.back().skip};
+      if (rewrites) lowers = fingerprint_of_lowers();
     }
     progress_.begin_step("");
     look(seen);
-    lowers_changed_ = fingerprint_of_lowers() != lowers;
+    if (fingerprint_of_lowers() != lowers) lowers_changed_ = true;
     take_down();
   }
 
@@ -224,6 +227,11 @@ class CaseRun {
   static bool may_fail(const Step& step) {
     if (step.expect.is_string()) return step.expect != "ok";
     return !step.expect.is_object() || step.expect.contains("if") || step.op == "offline";
+  }
+
+  // What is done to a lower layer while it is not mounted changes it rightly.
+  static bool may_change_lower(const Step& step) {
+    return step.op == "offline" && step.args.at("offline") != "upper";
   }
 
   // One number per layer in layer_names_; those taken after the step before serve the next one.

@@ -12,6 +12,7 @@ namespace userlay {
 namespace {
 
 constexpr std::size_t kNodesKept = 8192;
+constexpr std::size_t kMostLowers = 500;  // OVL_MAX_STACK
 
 std::size_t fd_budget() {
   rlimit limit{};
@@ -97,6 +98,7 @@ Result<void> Core::add_layer(const LayerDir& dir, bool upper) {
 }
 
 Result<void> Core::open_layers(const MountSpec& spec) {
+  if (spec.lowers.size() + spec.data_lowers.size() > kMostLowers) return tl::unexpected(EINVAL);
   layers_.emplace_back();
   for (const auto* list : {&spec.lowers, &spec.data_lowers}) {
     for (const LayerDir& dir : *list) {
