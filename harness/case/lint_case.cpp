@@ -12,21 +12,6 @@
 namespace ovlcheck {
 namespace {
 
-// Which kind of constants a member of an operation holds.
-struct ConstantMember {
-  std::string_view operation, member, kind;
-};
-
-constexpr ConstantMember constant_members[] = {
-    {"open", "flags", "open"},       {"open", "resolve", "resolve"},     {"tmpfile", "flags", "open"},
-    {"cat", "flags", "open"},        {"put", "flags", "open"},           {"open_by_handle", "flags", "open"},
-    {"lseek", "whence", "whence"},   {"fallocate", "mode", "fallocate"}, {"mmap", "prot", "prot"},
-    {"mmap", "flags", "map"},        {"statx", "flags", "at"},           {"rename", "flags", "rename"},
-    {"link", "flags", "at"},         {"setxattr", "flags", "xattr"},     {"lsetxattr", "flags", "xattr"},
-    {"fsetxattr", "flags", "xattr"}, {"setflags", "flags", "fsflag"},    {"flock", "op", "lock"},
-    {"fcntl_lock", "type", "lock"},  {"lease", "type", "lock"},          {"access", "mode", "access"},
-    {"access", "flags", "at"},       {"inotify", "mask", "inotify"}};
-
 // What a name given with "as" stands for.
 enum class Given { descriptor, mapping, handle, events, listing, result };
 
@@ -197,14 +182,13 @@ class CaseLint {
   }
 
   void check_constants(const Step& step) {
-    for (const ConstantMember& known : constant_members) {
-      if (known.operation != step.op) continue;
-      const auto found = step.args.find(std::string(known.member));
-      if (found == step.args.end() || !found->is_string()) continue;
+    for (const auto& [member, value] : step.args.items()) {
+      const std::string_view kind = constant_kind(step.op, member);
+      if (kind.empty() || !value.is_string()) continue;
       try {
-        constant(known.kind, found->get_ref<const std::string&>());
+        constant(kind, value.get_ref<const std::string&>());
       } catch (const BadCase& bad) {
-        tell(step.where + '/' + std::string(known.member), bad.problems.at(0).message);
+        tell(step.where + '/' + member, bad.problems.at(0).message);
       }
     }
   }

@@ -5,5 +5,6 @@ namespace ovlcheck {
 
 extern const char* const case_schema_text;
 extern const char* const clauses_schema_text;
+extern const char* const errnos_schema_text;
 
 }  // namespace ovlcheck

@@ -103,7 +103,28 @@ std::vector<Operation> table() {
   return all;
 }
 
+// Which kind of constants a member of an operation holds.
+struct ConstantMember {
+  std::string_view operation, member, kind;
+};
+
+constexpr ConstantMember constant_members[] = {
+    {"open", "flags", "open"},       {"open", "resolve", "resolve"},     {"tmpfile", "flags", "open"},
+    {"cat", "flags", "open"},        {"put", "flags", "open"},           {"open_by_handle", "flags", "open"},
+    {"lseek", "whence", "whence"},   {"fallocate", "mode", "fallocate"}, {"mmap", "prot", "prot"},
+    {"mmap", "flags", "map"},        {"statx", "flags", "at"},           {"rename", "flags", "rename"},
+    {"link", "flags", "at"},         {"setxattr", "flags", "xattr"},     {"lsetxattr", "flags", "xattr"},
+    {"fsetxattr", "flags", "xattr"}, {"setflags", "flags", "fsflag"},    {"flock", "op", "lock"},
+    {"fcntl_lock", "type", "lock"},  {"lease", "type", "lock"},          {"access", "mode", "access"},
+    {"access", "flags", "at"},       {"inotify", "mask", "inotify"}};
+
 }  // namespace
+
+std::string_view constant_kind(std::string_view operation, std::string_view member) {
+  for (const ConstantMember& known : constant_members)
+    if (known.operation == operation && known.member == member) return known.kind;
+  return "";
+}
 
 const std::vector<Operation>& vocabulary() {
   static const std::vector<Operation> all = table();

@@ -42,6 +42,9 @@ const Operation* find_operation(std::string_view name);
 // attributes). A number ("0x10") stands for itself. Throws BadCase (pointer empty) on an unknown name.
 unsigned long constant(std::string_view kind, std::string_view text);
 
+// Which kind of constants a member of an operation holds ("open", "flags" -> "open"); "" = none.
+std::string_view constant_kind(std::string_view operation, std::string_view member);
+
 // The names of the constants of that kind which are set in `value`, for what getflags and statx saw.
 std::vector<std::string_view> constant_names(std::string_view kind, unsigned long value);
 

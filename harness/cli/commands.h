@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/case/case.h"
+#include "harness/report/join.h"
 #include "harness/report/terminal.h"
 
 namespace ovlcheck {
@@ -30,6 +31,11 @@ void add_vm(CLI::App& app, int& status);
 void add_timeline(CLI::App& app, int& status);
 void add_generate(CLI::App& app, int& status);
 void add_shrink(CLI::App& app, int& status);
+void add_clauses(CLI::App& app, int& status);
+void add_coverage(CLI::App& app, int& status);
+
+// Stored runs (folders or their results.json) as one, see join_runs(); empty without any.
+LabelledRun load_runs(const std::vector<std::string>& paths);
 
 // For reports on standard output: its width, colours only on a terminal and without NO_COLOR.
 TerminalStyle style_of_stdout();

@@ -78,8 +78,9 @@ int execute(SuiteRequest request, bool strict) {
     result = run_suite(std::move(request));
   }
   fmt::print("{}", terminal_report(result.run, style_of_stdout()));
-  fmt::print("{} of {} outcomes in {:.1f} s, stored in {}\n", result.run.outcomes.size(), total,
-             result.seconds, folder);
+  fmt::print("{} of {} outcomes in {:.1f} s ({:.0f} checked operations per second), stored in {}\n",
+             result.run.outcomes.size(), total, result.seconds,
+             static_cast<double>(result.operations) / std::max(result.seconds, 1e-3), folder);
   if (!result.complete) {
     fmt::print(stderr, "ovlcheck: interrupted; what was done is stored\n");
     return kBroken;

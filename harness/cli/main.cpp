@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
   add_shrink(app, status);
   add_vm(app, status);
   add_timeline(app, status);
+  add_clauses(app, status);
+  add_coverage(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

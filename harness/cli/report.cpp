@@ -61,14 +61,6 @@ void write(const std::string& file, const std::string& text) {
   if (!out) throw std::system_error(errno, std::generic_category(), "cannot write " + file);
 }
 
-// What to call a run: the name of its folder.
-std::string label_of(const std::string& path) {
-  const std::filesystem::path given(path);
-  const auto folder =
-      std::filesystem::weakly_canonical(std::filesystem::is_directory(given) ? given : given.parent_path());
-  return folder.filename().string();
-}
-
 }  // namespace
 
 void add_report(CLI::App& app, int& status) {
@@ -87,9 +79,7 @@ void add_report(CLI::App& app, int& status) {
   command->callback([runs, format, output, &status] {
     status = kAsExpected;
     if (holds_bench(runs->front())) return write(*output, bench_report(*runs, *format));
-    std::vector<LabelledRun> all;
-    for (const auto& path : *runs) all.push_back({label_of(path), read_results(path), read_casebook(path)});
-    write(*output, formats().at(*format)(join_runs(std::move(all))));
+    write(*output, formats().at(*format)(load_runs(*runs)));
   });
 }
 

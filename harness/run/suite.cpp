@@ -95,6 +95,13 @@ class Baselines {
   std::map<std::string, std::pair<Baseline, std::string>> known_;
 };
 
+size_t operations_in(const std::vector<Step>& steps) {
+  size_t count = steps.size();
+  for (const Step& step : steps)
+    for (const auto& track : step.tracks) count += operations_in(track);
+  return count;
+}
+
 // What an interrupted run in that folder has done already.
 std::vector<Outcome> earlier_outcomes(const SuiteRequest& request) {
   const auto events = request.folder / "events.jsonl";
@@ -130,6 +137,8 @@ SuiteResult run_suite(SuiteRequest request) {
     result.run.subjects.push_back(info);
   };
   events.on_outcome = [&](const Outcome& outcome, const Case& c, std::optional<Observation> seen) {
+    if (outcome.verdict == Verdict::pass || outcome.verdict == Verdict::fail)
+      result.operations += operations_in(c.steps);
     if (request.against.empty())
       emit(outcome);
     else

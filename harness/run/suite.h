@@ -25,6 +25,7 @@ struct SuiteResult {
   Run run;                // outcomes in the order of subjects and cases
   bool complete = false;  // false: interrupted, `run` holds what was done
   double seconds = 0;     // wall clock
+  size_t operations = 0;  // steps that ran to their end and were judged
 };
 
 // Throws std::runtime_error or std::system_error if the environment broke, BadCase on a bad baseline or event
