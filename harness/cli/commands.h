@@ -22,6 +22,7 @@ void add_accept(CLI::App& app, int& status);
 void add_compare(CLI::App& app, int& status);
 void add_merge(CLI::App& app, int& status);
 void add_report(CLI::App& app, int& status);
+void add_stage(CLI::App& app, int& status);
 void add_repro(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   add_run(app, status);
   add_list(app, status);
   add_show(app, status);
+  add_stage(app, status);
   add_lint(app, status);
   add_report(app, status);
   add_repro(app, status);

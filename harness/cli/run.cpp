@@ -1,7 +1,10 @@
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,6 +16,7 @@
 #include "harness/case/problem.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
+#include "harness/ops/filesystem_type.h"
 
 namespace ovlcheck {
 namespace {
@@ -26,6 +30,8 @@ struct RunOptions {
   std::string scratch, scratch_fs, lower_fs;
   unsigned repeat = 1;
   std::string shard;  // "2/8"
+  AttachRequest attach;
+  bool staged = false;
   ExecuteOptions execute;
 };
 
@@ -65,6 +71,34 @@ void check_file_systems(const RunOptions& options) {
   }
 }
 
+// What is mounted at the directory, by the type of its file system, where that tells.
+std::string subject_mounted_at(const std::string& merged) {
+  struct statfs info;
+  if (statfs(merged.c_str(), &info) != 0)
+    throw std::invalid_argument("--attach " + merged + ": " + std::strerror(errno));
+  if (filesystem_type(info.f_type) == "overlay") return "kernel";
+  throw std::invalid_argument(
+      "--attach " + merged + " is a " + filesystem_type(info.f_type) +
+      " file system: say with --subject what is mounted there, e.g. fuse-overlayfs or "
+      "kernel:redirect_dir=on; that tells the options and how its upper layer is written");
+}
+
+// Where everything is mounted already there is one subject, one try, and nothing to choose.
+void attach(const RunOptions& options, PoolRequest& pool) {
+  if (options.attach.upper.empty())
+    throw std::invalid_argument("--attach needs --upper, the layer that `ovlcheck stage` filled");
+  if (options.subjects.size() > 1 || options.mount_command)
+    throw std::invalid_argument("--attach is about one --subject, which is mounted already");
+  if (options.repeat > 1 || options.staged || !options.against.empty())
+    throw std::invalid_argument("--attach excludes --repeat, --staged and --against: a stage serves one run");
+  if (pool.subjects.empty())
+    pool.subjects.push_back(subject_request(subject_mounted_at(options.attach.merged)));
+  pool.attach = options.attach;
+  // Root needs no namespace to enter directories, and would lose its rights over trusted.* attributes in one.
+  if (pool.sandbox.privilege == Privilege::automatic && geteuid() == 0)
+    pool.sandbox.privilege = Privilege::root;
+}
+
 SuiteRequest request_from(const RunOptions& options) {
   SuiteRequest request;
   PoolRequest& pool = request.pool;
@@ -87,6 +121,10 @@ SuiteRequest request_from(const RunOptions& options) {
     check_mount_command(*options.mount_command);
     pool.subjects.push_back({"mount-command", *options.mount_command});
   }
+  if (options.staged && !options.lower_fs.empty())
+    throw std::invalid_argument("--staged and --lower-fs exclude each other: images hold one case");
+  pool.staged = options.staged;
+  if (!options.attach.merged.empty()) attach(options, pool);
   if (pool.subjects.empty())
     for (const auto& name : known_subjects()) pool.subjects.push_back(subject_request(name));
   std::set<std::string> names;
@@ -147,6 +185,22 @@ void add_run(CLI::App& app, int& status) {
   command
       ->add_option("--shard", options->shard, "Only the I-th of N parts of the cases; join them with `merge`")
       ->type_name("I/N");
+  auto* attach =
+      command->add_option("--attach", options->attach.merged,
+                          "Run where layers made by `ovlcheck stage` are mounted already; mounts nothing");
+  attach->type_name("MERGED")->check(CLI::ExistingDirectory);
+  command->add_option("--upper", options->attach.upper, "The upper layer of that mount")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->needs(attach);
+  command
+      ->add_option("--lower", options->attach.lowers,
+                   "Its lower layers, the topmost first, to watch that they do not change; may be repeated")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->needs(attach);
+  command->add_flag("--staged", options->staged,
+                    "Mount once for many cases, where they allow it: faster on subjects that mount slowly");
   options->execute.add_options(*command, "Workers at a time (default: one per processor)");
   command->callback(
       [options, &status] { status = execute(request_from(*options), options->execute.strict); });

@@ -18,7 +18,13 @@ void add_worker(CLI::App& app, int& status) {
   command->add_option("--scratch-fs", options->sandbox.scratch_fs);
   command->add_option("--lower-fs", options->sandbox.lower_fs);
   command->add_option("--timeout", options->step_timeout);
-  command->callback([options, privilege, &status] {
+  command->add_flag("--staged", options->staged);
+  auto attach = std::make_shared<AttachRequest>();
+  command->add_option("--attach", attach->merged);
+  command->add_option("--upper", attach->upper);
+  command->add_option("--lower", attach->lowers);
+  command->callback([options, privilege, attach, &status] {
+    if (!attach->merged.empty()) options->attach = *attach;
     options->sandbox.privilege = privilege_from_name(*privilege);
     status = run_worker(*options);
   });

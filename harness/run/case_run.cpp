@@ -13,6 +13,7 @@
 #include <set>
 
 #include "harness/case/problem.h"
+#include "harness/judge/judge.h"
 #include "harness/ops/executor.h"
 #include "harness/ops/fd.h"
 #include "harness/ops/kernel_vfs.h"
@@ -52,11 +53,14 @@ bool has_privileged_file(const Tree& tree) {
 class CaseRun {
  public:
   // `watches_steps`: find out for every single step which layers it changed.
-  CaseRun(const Case& c, Adapter& adapter, const Sandbox& sandbox, Progress& progress, bool watches_steps)
+  CaseRun(const Case& c, Adapter& adapter, const Sandbox& sandbox, Progress& progress, const Stage* stage,
+          bool watches_steps)
       : case_(c),
         adapter_(adapter),
         sandbox_(sandbox),
         progress_(progress),
+        stage_(stage),
+        staged_name_(staged_name(c)),
         watches_steps_(watches_steps),
         options_(c.mount),
         images_(sandbox.environment().lower_fs),
@@ -94,6 +98,7 @@ class CaseRun {
  private:
   // ---- layers
   void prepare() {
+    if (stage_) return find_staged();
     const std::string name = std::to_string(next_directory_++);
     if (mkdirat(sandbox_.directory(), name.c_str(), 0755) != 0) stop("mkdir of the case's directory");
     directory_ = Fd(openat(sandbox_.directory(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -114,6 +119,23 @@ class CaseRun {
     make_directory(dirs_.work);
     build(dirs_.upper, *case_.upper, true);
     layer_names_.push_back("upper");
+  }
+
+  // The layers are there already.
+  void find_staged() {
+    if (auto there = stage_->open("merged", staged_name_); !there)
+      throw Stop{there.error() == ENOENT ? End::skip : End::error,
+                 "merged has no directory " + staged_name_ + ": " + std::strerror(there.error())};
+    for (size_t i = 0; i < std::min(case_.lowers.size(), stage_->lowers()); ++i) {
+      layer_names_.push_back("lower[" + std::to_string(i) + "]");
+      dirs_.lowers.push_back("lower" + std::to_string(i));
+    }
+    dirs_.upper = "upper";
+    layer_names_.push_back("upper");
+    if (stage_->is_foreign() && !compare_trees(*case_.upper, look_at("upper")).empty())
+      throw Stop{End::error, "upper/" + staged_name_ +
+                                 " does not hold what was staged there (every stage serves one run): run "
+                                 "`ovlcheck stage` again, with new directories"};
   }
 
   void add_layer(std::vector<std::string>& group, const std::string& name, const Tree& tree) {
@@ -157,6 +179,11 @@ class CaseRun {
   }
 
   Fd open_directory(const std::string& name) {
+    if (stage_) {
+      auto staged = stage_->open(name, staged_name_);
+      if (!staged) stop("open " + name + "/" + staged_name_, staged.error());
+      return std::move(*staged);
+    }
     Fd fd(openat(dirs_.dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) stop("open " + name);
     return fd;
@@ -164,6 +191,10 @@ class CaseRun {
 
   // "lower[1]" -> the directory's name; stops the case on an unknown one.
   std::string directory_of(const std::string& layer) {
+    if (stage_) {
+      if (auto directory = layer_directory(dirs_, layer)) return *directory;
+      throw Stop{End::skip, "it looks at " + layer + ", whose directory is not known (--lower)"};
+    }
     if (layer == "merged" || (layer == "upper" && !dirs_.upper.empty()) ||
         (layer == "work" && !dirs_.work.empty()))
       return layer;
@@ -181,7 +212,7 @@ class CaseRun {
 
   // ---- mount
   std::optional<MountError> bring_up() {
-    auto mounted = adapter_.mount(dirs_, options_);
+    auto mounted = stage_ ? stage_->enter(staged_name_) : adapter_.mount(dirs_, options_);
     if (!mounted) return mounted.error();
     mount_ = std::move(*mounted);
     executor_ = std::make_unique<Executor>(mount_->vfs(), case_.actors, std::move(handles_));
@@ -215,7 +246,7 @@ class CaseRun {
     if (!step.actor.empty() || !step.tracks.empty())
       if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
     if (mount_ && result.error != 0)
-      if (auto death = mount_->died()) throw Stop{End::crash, *death};
+      if (auto death = stage_ ? stage_->died() : mount_->died()) throw Stop{End::crash, *death};
     if (!watched) return result;
     fingerprints_ = fingerprints();
     for (size_t i = 0; i < before.size(); ++i)
@@ -243,7 +274,9 @@ class CaseRun {
   }
 
   uint64_t fingerprint_of(const std::string& layer) {
-    return fingerprint(layer_fd(layer), layer == "upper" ? Notice::meaning : Notice::everything);
+    const Notice notice = layer == "upper" ? Notice::meaning : Notice::everything;
+    if (stage_) return stage_->fingerprint_of(directory_of(layer), staged_name_, notice);
+    return fingerprint(layer_fd(layer), notice);
   }
 
   // All layers that must never change, as one number.
@@ -467,6 +500,7 @@ class CaseRun {
     // Not kept open: what lies in merged would keep it busy.
     if (layer.find('.') != layer.npos)
       return adapter_.dialect().decode(snapshot(open_directory(directory_of(layer)).get()));
+    if (stage_) return stage_->look(directory_of(layer), staged_name_, adapter_.dialect());
     return adapter_.dialect().decode(snapshot(layer_fd(layer)));
   }
 
@@ -499,6 +533,8 @@ class CaseRun {
   Adapter& adapter_;
   const Sandbox& sandbox_;
   Progress& progress_;
+  const Stage* stage_;
+  const std::string staged_name_;
   const bool watches_steps_;
   bool lowers_changed_ = false;
   bool refused_ = false;  // the last mount failed
@@ -516,28 +552,42 @@ class CaseRun {
   std::vector<std::string> volumes_;  // mount points relative to the case's directory
 };
 
+// Why the case cannot be run under a mount that somebody else made with the adapter's default options.
+std::optional<std::string> needs_another_mount(const Case& c, const Adapter& adapter) {
+  if (auto why = needs_own_mount(c)) return why;
+  if (adapter.effective(c.mount) == adapter.effective({})) return std::nullopt;
+  std::string options;
+  for (const auto& [name, value] : c.mount)
+    options += (options.empty() ? "" : ",") + name + (value.empty() ? "" : "=" + value);
+  return "it needs a mount with the options " + options;
+}
+
 }  // namespace
 
 Observation run_case(const Case& c, Adapter& adapter, const std::string& subject_kind, const Sandbox& sandbox,
-                     Progress& progress) {
+                     Progress& progress, const Stage* stage) {
   const auto start = std::chrono::steady_clock::now();
-  const Environment& environment = sandbox.environment();
+  Environment environment = sandbox.environment();
+  if (stage) environment.fs = stage->filesystem();
   Observation seen;
   seen.fs = environment.fs;
   seen.privilege = environment.privilege;
   seen.options = Json::object();
-  if (auto reason = unmet_requirement(c, adapter, subject_kind, environment, sandbox.directory())) {
+  auto reason = unmet_requirement(c, adapter, subject_kind, environment, sandbox.directory());
+  if (!reason && stage && stage->is_foreign()) reason = needs_another_mount(c, adapter);
+  if (reason) {
     seen.end = End::skip;
     seen.reason = *reason;
     return seen;
   }
   const Observation blank = seen;
   try {
-    CaseRun quick(c, adapter, sandbox, progress, false);
+    // A foreign stage cannot be used twice.
+    CaseRun quick(c, adapter, sandbox, progress, stage, stage && stage->is_foreign());
     quick.run(seen);
     if (quick.must_look_closer()) {
       seen = blank;
-      CaseRun(c, adapter, sandbox, progress, true).run(seen);
+      CaseRun(c, adapter, sandbox, progress, nullptr, true).run(seen);
     }
   } catch (const BadCase& bad) {
     seen.end = End::error;

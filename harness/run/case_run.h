@@ -6,13 +6,15 @@
 #include "harness/ops/observation.h"
 #include "harness/run/progress.h"
 #include "harness/run/sandbox.h"
+#include "harness/run/stage.h"
 
 namespace ovlcheck {
 
 // Runs `c` in a fresh directory of the sandbox's scratch space. Whatever the subject does becomes part of the
 // observation; throws only if the worker itself is broken. Leaves nothing mounted; the directory's content
-// stays for Sandbox::renew().
+// stays for Sandbox::renew(). With a `stage` the case runs in its directory there, once, instead of on layers
+// and a mount of its own.
 Observation run_case(const Case& c, Adapter& adapter, const std::string& subject_kind, const Sandbox& sandbox,
-                     Progress& progress);
+                     Progress& progress, const Stage* stage = nullptr);
 
 }  // namespace ovlcheck

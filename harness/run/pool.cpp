@@ -130,7 +130,7 @@ class Pool {
   void top_up(Slot& slot) {
     Queue& queue = *slot.queue;
     const size_t share = queue.waiting.size() / (2 * std::max(1u, queue.workers)) + 1;
-    const size_t window = queue.careful ? 1 : std::min(kWindow, share);
+    const size_t window = queue.careful ? 1 : std::min(request_.staged ? kStagedTogether : kWindow, share);
     while (slot.in_hand.size() < window && !queue.waiting.empty()) {
       const size_t number = take(queue);
       slot.in_hand.push_back(number);

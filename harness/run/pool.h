@@ -33,7 +33,9 @@ struct PoolRequest {
   unsigned repeat = 1;       // how often each case is run on each subject
   double step_timeout = 10;  // seconds
   SandboxRequest sandbox;
-  bool observe = false;                                // hand out observations as well
+  bool staged = false;  // workers mount once for all cases they have in hand, where cases allow it
+  std::optional<AttachRequest> attach;  // run where somebody else has mounted; for one subject only
+  bool observe = false;                 // hand out observations as well
   std::set<std::pair<std::string, std::string>> done;  // subject and case that need not be run (repeat is 1)
 };
 

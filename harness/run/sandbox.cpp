@@ -183,6 +183,13 @@ std::string privilege_name(Privilege privilege) {
   return "";
 }
 
+bool is_real_root() {
+  std::ifstream map("/proc/self/uid_map");
+  unsigned long inside = 0, outside = 0, count = 0;
+  map >> inside >> outside >> count;
+  return geteuid() == 0 && inside == 0 && outside == 0 && count == UINT32_MAX;
+}
+
 Sandbox::Sandbox(SandboxRequest request) {
   if (!request.scratch_fs.empty() && request.scratch_fs != "tmpfs")
     request.scratch = mount_scratch_disk(request.scratch_fs);
@@ -203,7 +210,8 @@ Sandbox::Sandbox(SandboxRequest request) {
   } else if (request.privilege == Privilege::root && !real_root) {
     throw std::runtime_error("--privilege root needs to be run by root");
   } else if (request.privilege != Privilege::none && real_root) {
-    environment_.privilege = "root";
+    // Root of a namespace that was there already has no more rights than in one of ours.
+    environment_.privilege = is_real_root() ? "root" : "userns";
   }
 
   if (environment_.privilege != "none") {

@@ -17,6 +17,9 @@ Privilege privilege_from_name(const std::string& name);
 
 std::string privilege_name(Privilege privilege);
 
+// Is this the root of the machine, not only of a user namespace?
+bool is_real_root();
+
 struct SandboxRequest {
   Privilege privilege = Privilege::automatic;
   std::string scratch;  // existing directory to make the scratch directory in; "" = a private tmpfs

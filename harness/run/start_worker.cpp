@@ -12,6 +12,8 @@ std::unique_ptr<WorkerChannel> start_worker(boost::asio::io_context& context, co
   options.mount_command = subject.mount_command;
   options.sandbox = subject.sandbox.value_or(request.sandbox);
   options.step_timeout = request.step_timeout;
+  options.staged = request.staged;
+  options.attach = request.attach;
   if (subject.open) return subject.open(context, options, std::move(on_line), std::move(on_end));
   return std::make_unique<WorkerProcess>(context, request.program, worker_arguments(options),
                                          std::move(on_line), std::move(on_end));

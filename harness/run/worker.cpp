@@ -12,13 +12,16 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "harness/case/problem.h"
 #include "harness/judge/judge.h"
 #include "harness/ops/fd.h"
 #include "harness/run/case_run.h"
+#include "harness/run/staging.h"
 
 namespace ovlcheck {
 namespace {
@@ -51,6 +54,21 @@ class Channel {
     flush();
   }
 
+  // Up to `most` lines: one, and those that follow before there is silence. Empty at end of file.
+  std::vector<std::string> read_lines(size_t most) {
+    std::vector<std::string> lines(1);
+    if (!read_line(lines.front())) return {};
+    while (lines.size() < most) {
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      if (!has_line() && ::poll(&input, 1, kSilence) <= 0) break;
+      if (!read_line(lines.emplace_back())) {
+        lines.pop_back();
+        break;
+      }
+    }
+    return lines;
+  }
+
   // False at end of file.
   bool read_line(std::string& line) {
     while (!has_line()) {
@@ -69,6 +87,7 @@ class Channel {
  private:
   static constexpr int kKeptAnswers = 8;
   static constexpr std::chrono::milliseconds kKeptFor{20};
+  static constexpr int kSilence = 20;  // milliseconds
 
   bool has_line() const { return in_.find('\n', taken_) != std::string::npos; }
 
@@ -199,12 +218,16 @@ void reap_orphans() {
 
 class Worker {
  public:
-  Worker(const WorkerOptions& options, Channel& channel, Sandbox& sandbox, Progress& progress)
-      : options_(options), channel_(channel), sandbox_(sandbox), progress_(progress) {
+  // `attached`: where all cases are run, nullptr = on mounts of their own.
+  Worker(const WorkerOptions& options, Channel& channel, Sandbox& sandbox, Progress& progress,
+         const Stage* attached)
+      : options_(options), channel_(channel), sandbox_(sandbox), progress_(progress), attached_(attached) {
     name_ = parse_subject(options.subject);
     name_.command = options.mount_command;
     adapter_ = make_adapter(name_, sandbox.environment());
-    missing_ = adapter_->missing(sandbox.environment());
+    // What is mounted already needs neither its program nor the right to mount.
+    if (!attached_) missing_ = adapter_->missing(sandbox.environment());
+    if (options.staged && !missing_ && adapter_->has_layers()) staging_.emplace(*adapter_, sandbox);
   }
 
   void say_hello() {
@@ -219,12 +242,43 @@ class Worker {
     channel_.say(Json{{"hello", hello}});
   }
 
-  void answer(const std::string& line) {
-    const Json request = Json::parse(line);
+  // Requests that came together.
+  void answer(const std::vector<std::string>& lines) {
+    if (!staging_) {
+      for (const std::string& line : lines) {
+        const Json request = Json::parse(line);
+        answer(request, case_of(request), attached_);
+        if (cases_ % kRenewEvery == 0) sandbox_.renew();
+      }
+      return;
+    }
+    std::vector<Json> requests;
+    std::vector<Case> cases;
+    for (const std::string& line : lines) {
+      requests.push_back(Json::parse(line));
+      cases.push_back(case_of(requests.back()));
+    }
+    staging_->clear();
+    sandbox_.renew();
+    staging_->prepare(cases);
+    for (size_t i = 0; i < cases.size(); ++i) {
+      answer(requests[i], cases[i], staging_->stage_of(cases[i]));
+      staging_->done_with(cases[i]);
+    }
+  }
+
+  // How many requests it likes to have at once.
+  size_t batch() const { return staging_ ? kStagedTogether : 1; }
+
+ private:
+  static Case case_of(const Json& request) {
+    return case_from_json(request.at("case"), request.at("group").get<std::string>(), "");
+  }
+
+  void answer(const Json& request, const Case& c, const Stage* stage) {
     const long number = request.at("request").get<long>();
-    const Case c = case_from_json(request.at("case"), request.at("group").get<std::string>(), "");
     progress_.begin_case(number, c.name());
-    const Observation seen = run_case(c, *adapter_, name_.kind, sandbox_, progress_);
+    const Observation seen = run_case(c, *adapter_, name_.kind, sandbox_, progress_, stage);
     progress_.end_case();
     Outcome outcome = judge(c, seen, facts(seen), adapter_->has_layers());
     outcome.subject = options_.subject;
@@ -234,10 +288,9 @@ class Worker {
     if (request.value("observe", false)) answer["observation"] = json_from_observation(seen);
     channel_.answer(answer);
     reap_orphans();
-    if (++cases_ % kRenewEvery == 0) sandbox_.renew();
+    ++cases_;
   }
 
- private:
   Facts facts(const Observation& seen) const {
     return {seen.options, name_.kind == "kernel" ? sandbox_.environment().kernel : "", seen.privilege,
             seen.fs, sandbox_.environment().lower_fs.empty()};
@@ -247,9 +300,11 @@ class Worker {
   Channel& channel_;
   Sandbox& sandbox_;
   Progress& progress_;
+  const Stage* attached_;
   SubjectName name_;
   std::unique_ptr<Adapter> adapter_;
   std::optional<std::string> missing_;
+  std::optional<Staging> staging_;
   long cases_ = 0;
 };
 
@@ -262,15 +317,22 @@ int run_worker(const WorkerOptions& options) {
   (void)umask(022);
   Channel channel;
   try {
+    // Opened where the user mounted it: the sandbox shows the host read-only.
+    std::unique_ptr<Stage> attached;
+    if (options.attach)
+      attached = open_stage(options.attach->merged, options.attach->upper, options.attach->lowers);
     Sandbox sandbox(options.sandbox);
     Progress progress;
-    Worker worker(options, channel, sandbox, progress);
+    Worker worker(options, channel, sandbox, progress, attached.get());
     last_words = {&progress, &channel, options.subject};
     for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) (void)::signal(signal, report_crash);
     Watchdog watchdog(progress, channel, options.subject, options.step_timeout);
     worker.say_hello();
-    std::string line;
-    while (channel.read_line(line)) worker.answer(line);
+    for (;;) {
+      const auto lines = channel.read_lines(worker.batch());
+      if (lines.empty()) break;
+      worker.answer(lines);
+    }
   } catch (const std::exception& problem) {
     channel.say(Json{{"broken", problem.what()}});
     return 3;

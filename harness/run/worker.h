@@ -9,17 +9,30 @@
 // of the running case, with "last": true, before the worker ends.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/run/sandbox.h"
 
 namespace ovlcheck {
+
+// Requests that a worker with `staged` has in hand, and stages together.
+constexpr size_t kStagedTogether = 256;
+
+// A mount that somebody else made over staged layers (`ovlcheck stage`): run there, mount nothing.
+struct AttachRequest {
+  std::string merged, upper;
+  std::vector<std::string> lowers;  // [0] topmost; empty = they are not watched
+};
 
 struct WorkerOptions {
   std::string subject;        // as given by the user, e.g. "kernel:index=on"
   std::string mount_command;  // of a subject without a descriptor; "" none
   SandboxRequest sandbox;
   double step_timeout = 10;  // seconds
+  bool staged = false;       // one mount for all cases at hand that need none of their own
+  std::optional<AttachRequest> attach;
 };
 
 // Reads requests from standard input until end of file. Returns the exit status.

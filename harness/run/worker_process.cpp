@@ -93,6 +93,12 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
     arguments.insert(arguments.end(), {"--lower-fs", options.sandbox.lower_fs});
   if (!options.mount_command.empty())
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
+  if (options.staged) arguments.push_back("--staged");
+  if (options.attach) {
+    arguments.insert(arguments.end(), {"--attach", options.attach->merged, "--upper", options.attach->upper});
+    for (const std::string& lower : options.attach->lowers)
+      arguments.insert(arguments.end(), {"--lower", lower});
+  }
   return arguments;
 }
 
