@@ -46,7 +46,7 @@ class Attach : public testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  Run run_normally(const std::string& subject, const std::string& more) {
+  ovlcheck::Run run_normally(const std::string& subject, const std::string& more) {
     const std::string folder = in("run" + more);
     EXPECT_LE(shell(fmt::format("cd /; exec $program run --subject {} --privilege {} {} {} --output {}",
                                 subject, privilege(), kSelection, more, folder)),
@@ -125,7 +125,7 @@ TEST_F(Attach, BadInputIsTold) {
 }
 
 TEST_F(Attach, StagedRunsGiveTheSameOutcomes) {
-  auto verdicts = [](const Run& run) {
+  auto verdicts = [](const ovlcheck::Run& run) {
     std::map<std::string, std::string> all;
     for (const Outcome& outcome : run.outcomes) all[outcome.case_name] = verdict_name(outcome.verdict);
     return all;

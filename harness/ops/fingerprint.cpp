@@ -37,7 +37,11 @@ uint64_t hash_bytes(uint64_t hash, std::string_view bytes) {
 uint64_t hash_status(const struct statx& s, Notice notice) {
   uint64_t hash = combine(s.stx_mode, s.stx_ino);
   hash = combine(hash, uint64_t{s.stx_uid} << 32 | s.stx_gid);
-  hash = combine(hash, uint64_t{s.stx_nlink} << 32 | s.stx_mtime.tv_nsec);
+  // Whiteouts are links to one file where overlayfs can (fs/overlayfs/dir.c, ovl_whiteout): their number says
+  // nothing about this one.
+  const bool whiteout = S_ISCHR(s.stx_mode) && s.stx_rdev_major == 0 && s.stx_rdev_minor == 0;
+  const uint64_t links = notice == Notice::meaning && whiteout ? 1 : s.stx_nlink;
+  hash = combine(hash, links << 32 | s.stx_mtime.tv_nsec);
   hash = combine(hash, s.stx_size);
   hash = combine(hash, static_cast<uint64_t>(s.stx_mtime.tv_sec));
   hash = combine(hash, makedev(s.stx_rdev_major, s.stx_rdev_minor));

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -123,9 +124,11 @@ class CaseRun {
 
   // The layers are there already.
   void find_staged() {
-    if (auto there = stage_->open("merged", staged_name_); !there)
+    const auto there = stage_->open("merged", staged_name_);
+    if (!there && there.error() == ENOTCONN) throw Stop{End::error, "what was mounted at merged has ended"};
+    if (!there)
       throw Stop{there.error() == ENOENT ? End::skip : End::error,
-                 "merged has no directory " + staged_name_ + ": " + std::strerror(there.error())};
+                 "it is not staged there: merged/" + staged_name_ + ": " + std::strerror(there.error())};
     for (size_t i = 0; i < std::min(case_.lowers.size(), stage_->lowers()); ++i) {
       layer_names_.push_back("lower[" + std::to_string(i) + "]");
       dirs_.lowers.push_back("lower" + std::to_string(i));
@@ -552,9 +555,17 @@ class CaseRun {
   std::vector<std::string> volumes_;  // mount points relative to the case's directory
 };
 
+bool runs_program(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    return step.op == "run" || std::any_of(step.tracks.begin(), step.tracks.end(), runs_program);
+  });
+}
+
 // Why the case cannot be run under a mount that somebody else made with the adapter's default options.
 std::optional<std::string> needs_another_mount(const Case& c, const Adapter& adapter) {
   if (auto why = needs_own_mount(c)) return why;
+  // A worker's programs do not find the way to a directory outside its sandbox.
+  if (runs_program(c.steps)) return "it runs a program in the mount";
   if (adapter.effective(c.mount) == adapter.effective({})) return std::nullopt;
   std::string options;
   for (const auto& [name, value] : c.mount)

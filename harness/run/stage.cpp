@@ -17,6 +17,8 @@ namespace ovlcheck {
 namespace {
 
 constexpr char kInsteadOfSlash = '@';
+// Where a format keeps the marks of a whole layer, by the paths they are about (adapters/fuse/dialects.h).
+constexpr const char* kMarks[] = {".unionfs-fuse", ".unionfs"};
 
 bool has_attributes(const Tree& root) {
   return root.mode || root.uid || root.gid || root.mtime || root.atime || !root.xattrs.empty() || root.acl ||
@@ -45,10 +47,18 @@ bool expects_of_root(const Json& trees) {
 std::optional<std::string> step_needs_own_mount(const Step& step) {
   for (const char* op : {"mount", "umount", "remount", "offline", "overlay", "inside", "volume"})
     if (step.op == op) return "the step " + step.op + " needs a mount of its own";
+  if (step.op == "run" && step.args["run"].dump().find("..") != std::string::npos)
+    return "it runs a program that leaves the merged directory";
   if (step.op == "tree" && step.args.at("tree") == "work") return "it looks at the work directory";
   if (step.op == "tree" && expects_of_root(Json::object({{"tree", step.expect}})))
     return "it is about the root of the mount";
   return std::nullopt;
+}
+
+// The other names of hard links count from the root of the layer.
+void put_links_below(Tree& tree, const std::string& directory) {
+  if (tree.type == NodeType::hardlink) tree.target = directory + "/" + tree.target;
+  for (auto& [name, child] : tree.children) put_links_below(child, directory);
 }
 
 [[noreturn]] void cannot_open(const std::string& path) {
@@ -88,7 +98,8 @@ std::optional<std::string> build_staged(const Case& c, const Dialect& dialect, c
   if (c.lowers.size() > lowers.size()) return "it needs " + std::to_string(c.lowers.size()) + " lower layers";
   auto build = [&](const Fd& layer, const Tree& tree) -> std::optional<std::string> {
     Tree whole = empty_directory();
-    whole.children.emplace(staged_name(c), tree);
+    Tree& own = whole.children.emplace(staged_name(c), tree).first->second;
+    put_links_below(own, staged_name(c));
     try {
       std::string where;
       const auto built = build_tree(layer.get(), dialect.encode(whole), &where);
@@ -144,17 +155,6 @@ tl::expected<std::unique_ptr<Mount>, MountError> Stage::enter(const std::string&
   return directories_->mount(dirs, {});
 }
 
-std::vector<std::string> Stage::entries_for_marks(int top) const {
-  std::vector<std::string> names;
-  const auto directory = open_directory(top, ".");
-  if (!directory) return names;
-  const auto entries = read_directory(directory->get());
-  if (!entries) return names;
-  for (const DirEntry& entry : *entries)
-    if (entry.name.find(kInsteadOfSlash) == std::string::npos) names.push_back(entry.name);
-  return names;
-}
-
 Tree Stage::look(const std::string& layer_name, const std::string& name, const Dialect& dialect) const {
   const int top = layer(layer_name);
   Tree whole = empty_directory();
@@ -163,8 +163,8 @@ Tree Stage::look(const std::string& layer_name, const std::string& name, const D
       to.children.emplace(name, snapshot(found->get()));
   };
   add(top, whole);
-  for (const std::string& entry : entries_for_marks(top)) {
-    const auto marks = open_directory(top, entry.c_str());
+  for (const char* entry : kMarks) {
+    const auto marks = open_directory(top, entry);
     if (marks) add(marks->get(), whole.children.emplace(entry, empty_directory()).first->second);
   }
   Tree meaning = dialect.decode(whole);
@@ -176,8 +176,8 @@ uint64_t Stage::fingerprint_of(const std::string& layer_name, const std::string&
   const int top = layer(layer_name);
   const auto directory = open_directory(top, name.c_str());
   uint64_t sum = directory ? fingerprint(directory->get(), notice) : 0;
-  for (const std::string& entry : entries_for_marks(top)) {
-    const auto marks = open_directory(top, entry.c_str());
+  for (const char* entry : kMarks) {
+    const auto marks = open_directory(top, entry);
     const auto own = marks ? open_directory(marks->get(), name.c_str()) : failed(ENOENT);
     if (own) sum = sum * 31 + fingerprint(own->get(), notice);
   }

@@ -48,8 +48,6 @@ class Stage {
 
  private:
   int layer(const std::string& name) const;
-  // The entries at the top of a layer that hold a format's own marks for all cases.
-  std::vector<std::string> entries_for_marks(int layer) const;
 
   Fd merged_, upper_;
   std::vector<Fd> lowers_;

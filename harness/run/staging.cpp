@@ -38,6 +38,8 @@ void Staging::prepare(const std::vector<Case>& batch) {
     if (!needs_own_mount(c) && !adapter_.cannot(c)) by_options[adapter_.effective(c.mount)].push_back(&c);
   for (const auto& [options, cases] : by_options)
     if (cases.size() > 1) mount(cases);
+  // A mount stands in its tree; what is done next is not done there.
+  if (!go_home()) clear();
 }
 
 void Staging::mount(const std::vector<const Case*>& cases) {
