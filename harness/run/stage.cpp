@@ -1,6 +1,7 @@
 #include "harness/run/stage.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -133,7 +134,10 @@ std::string Stage::filesystem() const {
 }
 
 std::optional<std::string> Stage::died() const {
-  return mount_ ? mount_->died() : std::nullopt;
+  if (mount_) return mount_->died();
+  struct stat root;
+  if (fstat(merged_.get(), &root) == 0 || errno != ENOTCONN) return std::nullopt;
+  return "what was mounted at merged has ended";
 }
 
 int Stage::layer(const std::string& name) const {
