@@ -35,11 +35,15 @@ size_t Cell::percent() const {
 
 Matrix matrix_of(const Run& run) {
   Matrix matrix;
-  std::map<std::pair<std::string, std::string>, std::pair<size_t, size_t>> counts;  // -> passed, skipped
+  struct Counts {
+    size_t passed = 0, skipped = 0, all = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Counts> counts;
   for (const Outcome& outcome : run.outcomes) {
-    auto& [passed, skipped] = counts[{group_of(outcome.case_name), outcome.subject}];
-    if (outcome.verdict == Verdict::pass) ++passed;
-    if (outcome.verdict == Verdict::skip) ++skipped;
+    Counts& of = counts[{group_of(outcome.case_name), outcome.subject}];
+    ++of.all;
+    if (outcome.verdict == Verdict::pass) ++of.passed;
+    if (outcome.verdict == Verdict::skip) ++of.skipped;
   }
   matrix.totals.resize(run.subjects.size());
   for (const SubjectInfo& subject : run.subjects) matrix.subjects.push_back(subject.name);
@@ -48,8 +52,9 @@ Matrix matrix_of(const Run& run) {
     for (size_t i = 0; i < run.subjects.size(); ++i) {
       Cell cell;
       if (run.subjects[i].missing.empty()) {
-        const auto& [passed, skipped] = counts[{group, run.subjects[i].name}];
-        cell = {passed, cases - std::min(cases, skipped)};
+        const Counts& of = counts[{group, run.subjects[i].name}];
+        const size_t all = std::max(cases, of.all);  // more than planned: every case was run several times
+        cell = {of.passed, all - std::min(all, of.skipped)};
       }
       matrix.totals[i].pass += cell.pass;
       matrix.totals[i].applicable += cell.applicable;

@@ -20,12 +20,22 @@ Casebook casebook_of(const std::vector<Case>& cases, const std::filesystem::path
 }
 
 void write_casebook(const std::filesystem::path& path, const Casebook& book) {
-  Json json = {{"cases", Json::array()}, {"clauses", book.clauses}};
-  for (const auto& c : book.cases)
-    json["cases"].push_back(
-        {{"name", c.name}, {"title", c.title}, {"clauses", c.clauses}, {"words", c.words}, {"json", c.json}});
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+  out << "{\"clauses\": " << dump(book.clauses) << ",\n\"cases\": [";
+  const char* separator = "\n";
+  for (const auto& c : book.cases) {
+    out << separator
+        << dump({{"name", c.name},
+                 {"title", c.title},
+                 {"clauses", c.clauses},
+                 {"words", c.words},
+                 {"json", c.json}});
+    separator = ",\n";
+  }
+  out << "\n]}\n";
   out.close();
   if (!out) throw std::system_error(errno, std::generic_category(), "cannot write " + path.string());
 }

@@ -14,6 +14,7 @@ namespace ovlcheck {
 namespace {
 
 constexpr int kFormat = 1;
+constexpr size_t kWriteAtOnce = 1 << 20;  // bytes
 
 [[noreturn]] void fail(const char* what, const std::filesystem::path& path) {
   throw std::system_error(errno, std::generic_category(), std::string(what) + " " + path.string());
@@ -91,6 +92,7 @@ SubjectInfo subject_from_json(const Json& json) {
           json.value("missing", std::string())};
 }
 
+// All of it but the outcomes.
 Json json_from_run(const Run& run) {
   Json json = {{"format", kFormat}};
   json["host"] = {{"kernel", run.host.kernel},
@@ -104,8 +106,6 @@ Json json_from_run(const Run& run) {
   Json& summary = json["summary"] = Json::object();
   for (const auto& [subject, counts] : summarize(run))
     for (const auto& [verdict, count] : counts) summary[subject][verdict_name(verdict)] = count;
-  Json& outcomes = json["outcomes"] = Json::array();
-  for (const Outcome& outcome : run.outcomes) outcomes.push_back(json_from_outcome(outcome));
   return json;
 }
 
@@ -172,7 +172,18 @@ void write_results(const std::filesystem::path& path, const Run& run) {
   std::filesystem::path temporary = path;
   temporary += ".new";
   Fd fd = create(temporary, O_TRUNC);
-  write_all(fd, dump(json_from_run(run), 1) + '\n', temporary);
+  // Outcome by outcome: there may be very many.
+  std::string text = dump(json_from_run(run), 1);
+  text.replace(text.rfind('\n'), text.npos, ",\n \"outcomes\": [");
+  const char* separator = "\n  ";
+  for (const Outcome& outcome : run.outcomes) {
+    text += separator + dump(json_from_outcome(outcome), -1);
+    separator = ",\n  ";
+    if (text.size() < kWriteAtOnce) continue;
+    write_all(fd, text, temporary);
+    text.clear();
+  }
+  write_all(fd, text + "\n ]\n}\n", temporary);
   if (::fsync(fd.get()) != 0) fail("cannot write", temporary);
   std::filesystem::rename(temporary, path);
 }

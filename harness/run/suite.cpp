@@ -68,8 +68,10 @@ class Comparison {
 void sort_outcomes(Run& run, const PoolRequest& request) {
   std::map<std::string, size_t> subjects;
   for (const auto& subject : request.subjects) subjects.emplace(subject.name, subjects.size());
-  std::stable_sort(run.outcomes.begin(), run.outcomes.end(), [&](const Outcome& a, const Outcome& b) {
-    return std::tie(subjects[a.subject], a.case_name) < std::tie(subjects[b.subject], b.case_name);
+  // In place, as there may be very many; repeats of a case are told apart by nothing but their end.
+  std::sort(run.outcomes.begin(), run.outcomes.end(), [&](const Outcome& a, const Outcome& b) {
+    return std::tie(subjects[a.subject], a.case_name, a.verdict) <
+           std::tie(subjects[b.subject], b.case_name, b.verdict);
   });
   std::stable_sort(run.subjects.begin(), run.subjects.end(), [&](const SubjectInfo& a, const SubjectInfo& b) {
     return subjects[a.name] < subjects[b.name];
@@ -114,6 +116,7 @@ SuiteResult run_suite(SuiteRequest request) {
   std::filesystem::create_directories(request.folder);
   SuiteResult result;
   result.run.outcomes = earlier_outcomes(request);
+  result.run.outcomes.reserve(request.pool.cases.size() * request.pool.subjects.size() * request.pool.repeat);
   for (const auto& outcome : result.run.outcomes)
     request.pool.done.emplace(outcome.subject, outcome.case_name);
   EventLog log(request.folder / "events.jsonl", request.resume);

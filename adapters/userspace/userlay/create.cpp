@@ -264,7 +264,9 @@ Result<Entry> Core::link(NodeId id, NodeId parent_id, const std::string& name) {
     if (source->links.empty() && !source->upper) return tl::unexpected(ENOENT);
     if (auto r = may_change(*source); !r) return forward(r);
   }
-  if (auto r = copy_up(source, CopyData::kNone); !r) return forward(r);
+  // Where its place is taken, its last name was removed meanwhile.
+  if (auto r = copy_up(source, CopyData::kNone); !r)
+    return tl::unexpected(r.error() == EEXIST ? ENOENT : r.error());
   std::unique_lock lock(tree_);
   auto parent = directory(parent_id);
   if (!parent) return forward(parent);
