@@ -113,8 +113,11 @@ bool has_fuse_device() {
          info.st_rdev == makedev(10, 229);
 }
 
-// Splits off the process that will be pid 1 of the new pid namespace; the one outside waits for it.
+// Splits off the process that will be pid 1 of the new pid namespace; the one outside waits for it. They and
+// the daemons that a case starts become a process group, to be killed together: a process that waits for a
+// FUSE daemon's answer does not die before the daemon does.
 void fork_into_pid_namespace() {
+  if (getpgrp() != getpid() && setpgid(0, 0) != 0) broken("setpgid");
   const pid_t child = fork();
   if (child < 0) broken("fork");
   if (child == 0) {

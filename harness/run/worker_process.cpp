@@ -134,7 +134,10 @@ void WorkerProcess::finish() {
 void WorkerProcess::kill() {
   state_->killed = true;
   error_code ignored;
-  if (state_->child && state_->child->is_open()) state_->child->terminate(ignored);
+  if (state_->child && state_->child->is_open()) {
+    (void)::kill(-state_->child->id(), SIGKILL);  // ESRCH while it has no group of its own yet
+    state_->child->terminate(ignored);
+  }
   state_->to.close(ignored);
 }
 
