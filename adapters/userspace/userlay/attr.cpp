@@ -190,6 +190,12 @@ Result<struct statvfs> Core::statfs() {
   struct statvfs vfs;
   if (::fstatvfs(root_->metadata()->pinned->get(), &vfs) < 0) return last_error();
   vfs.f_namemax = name_max_;
+  if (own_uuid_) {
+    // The kernel's uuid_to_fsid: both halves, little-endian, one over the other.
+    vfs.f_fsid = 0;
+    for (std::size_t i = 0; i < own_uuid_->size(); ++i)
+      vfs.f_fsid ^= static_cast<unsigned long>((*own_uuid_)[i]) << (i % 8 * 8);
+  }
   return vfs;
 }
 

@@ -295,8 +295,9 @@ class Core {
   NodePtr root_;
   std::vector<Layer> layers_;  // [0] is upper, without a root when there is none; data-only layers last
   int data_layers_ = 0;
-  int fs_count_ = 0;    // different file systems, upper's place included
-  int xino_bits_ = -1;  // 0: all layers on one file system; -1: numbers are not unified
+  std::optional<sys::Uuid> own_uuid_;  // of this overlay, kept in upper
+  int fs_count_ = 0;                   // different file systems, upper's place included
+  int xino_bits_ = -1;                 // 0: all layers on one file system; -1: numbers are not unified
   bool read_only_ = false;
   bool no_xattr_ = false;
   bool has_tmpfile_ = false;

@@ -215,9 +215,12 @@ Result<void> Core::set_uuid() {
   auto stored = marks.get(Mark::kUuid);
   if (stored && stored->size() == sizeof(sys::Uuid)) {
     options_.uuid = UuidMode::kOn;
+    own_uuid_.emplace();
+    stored->copy(reinterpret_cast<char*>(own_uuid_->data()), own_uuid_->size());
     return {};
   }
-  if (options_.uuid == UuidMode::kAuto && marks.has(Mark::kImpure)) {
+  // A mark of another size is neither used nor replaced.
+  if (stored || (options_.uuid == UuidMode::kAuto && marks.has(Mark::kImpure))) {
     options_.uuid = UuidMode::kNull;
     return {};
   }
@@ -228,6 +231,7 @@ Result<void> Core::set_uuid() {
   const std::string_view bytes(reinterpret_cast<const char*>(fresh.data()), fresh.size());
   const bool stored_now = !read_only_ && !no_xattr_ && sys::set_xattr(root, marks_[Mark::kUuid], bytes);
   options_.uuid = stored_now ? UuidMode::kOn : UuidMode::kNull;
+  if (stored_now) own_uuid_ = fresh;
   return {};
 }
 

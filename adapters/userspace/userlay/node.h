@@ -71,12 +71,12 @@ struct Node {
   bool const_ino = false;  // keyed by lower, so st_ino survives copy_up
   bool indexed = false;
   bool may_have_whiteouts = false;
-  bool removed = false;           // a directory that was removed
-  NodePtr removed_from;           // its parent then, which ".." still leads to
-  nlink_t nlink = 1;              // union count, meaningful when indexed
-  std::uint64_t private_ino = 0;  // for directories whose layer inode numbers are not unique
-  std::atomic<bool> impure{false};
-  std::atomic<int> default_acl{-1};  // whether upper has a default ACL: -1 unknown
+  bool removed = false;                     // a directory that was removed
+  NodePtr removed_from;                     // its parent then, which ".." still leads to
+  nlink_t nlink = 1;                        // union count, meaningful when indexed
+  std::uint64_t private_ino = 0;            // for directories whose layer inode numbers are not unique
+  mutable std::atomic<bool> impure{false};  // upper has the mark
+  std::atomic<int> default_acl{-1};         // whether upper has a default ACL: -1 unknown
 
   std::uint64_t version = 0;  // of a directory's contents
   std::mutex listing_mutex;   // of the three below

@@ -112,7 +112,9 @@ Result<void> Core::fix_origin(const Node& parent, const RealPtr& upper, const Re
   auto above = fds_.locate(parent.upper);
   if (!above) return forward(above);
   if (parent.impure) return {};
-  return set_mark(*above, Mark::kImpure, "y", 0);
+  auto set = set_mark(*above, Mark::kImpure, "y", 0);
+  if (set) parent.impure = true;  // so that a listing asks for the origin's inode number
+  return set;
 }
 
 }  // namespace userlay

@@ -214,6 +214,30 @@ TEST_F(OverlayTest, ListedInodeNumbersMatchStat) {
   }
 }
 
+TEST_F(OverlayTest, AMergedDirectoryMadeByHandIsListedWithItsNumberOnceLookedUp) {
+  put(layers_.lower(0) / "d/a", "x");
+  put(layers_.upper() / "d/b", "x");
+  start();
+  const ino_t shown = p().stat("d").st_ino;
+  auto root = overlay_->opendir(kRootNode);
+  ASSERT_TRUE((*root)->read(0, [&](const DirEntry& entry) {
+    EXPECT_TRUE(entry.name != "d" || entry.ino == shown);
+    return true;
+  }));
+}
+
+TEST_F(OverlayTest, ItsFileSystemIdIsKeptInUpper) {
+  const auto id_with = [&](const std::string& options) {
+    start(options);
+    return overlay_->statfs()->f_fsid;
+  };
+  const auto of_upper = id_with("uuid=null");
+  const auto own = id_with("uuid=on");
+  EXPECT_NE(own, of_upper);
+  EXPECT_EQ(id_with("uuid=auto"), own);
+  EXPECT_EQ(id_with("uuid=off"), of_upper);
+}
+
 TEST_F(OverlayTest, WithoutUpperEverythingIsReadOnly) {
   put(layers_.lower(0) / "f", "x");
   overlay_ = mount("lowerdir=" + layers_.lower(0).string() + ":" + layers_.lower(1).string());
