@@ -155,7 +155,8 @@ bool Expectations::holds(const Json& condition) const {
     } else if (member == "privilege") {
       holds = value == facts_.privilege;
     } else if (member == "fs") {
-      holds = value == facts_.fs;
+      holds = value.is_array() ? std::find(value.begin(), value.end(), facts_.fs) != value.end()
+                               : value == facts_.fs;
     } else if (member == "samefs") {
       holds = value == facts_.samefs;
     } else {

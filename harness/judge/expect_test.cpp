@@ -205,6 +205,8 @@ TEST(Conditions, OnPrivilegeAndFileSystem) {
   EXPECT_TRUE(holds({{"privilege", "root"}, {"fs", "tmpfs"}, {"samefs", true}}));
   EXPECT_FALSE(holds({{"privilege", "userns"}}));
   EXPECT_FALSE(holds({{"fs", "ext4"}}));
+  EXPECT_TRUE(holds({{"fs", Json::array({"ext4", "tmpfs"})}}));
+  EXPECT_FALSE(holds({{"fs", Json::array({"ext4", "xfs"})}}));
   EXPECT_FALSE(holds({{"samefs", false}}));
   EXPECT_THROW((void)holds({{"moon", "full"}}), BadCase);
 }

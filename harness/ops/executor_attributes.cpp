@@ -1,4 +1,5 @@
 // Operations on what files carry besides data: metadata, times, extended attributes, ACLs, inode flags.
+#include <linux/fs.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -152,8 +153,11 @@ StepResult getflags_operation(const Operands& operands) {
 }
 
 StepResult setflags_operation(const Operands& operands) {
-  return done(operands.vfs.setflags(operands.descriptor(),
-                                    static_cast<unsigned>(operands.flags("fsflag", "flags", "0"))));
+  auto flags = static_cast<unsigned>(operands.flags("fsflag", "flags", "0"));
+  // Flags that are the file system's own affair (extents of ext4) stay: clearing them may be refused.
+  const auto now = operands.vfs.getflags(operands.descriptor());
+  if (now) flags |= *now & ~static_cast<unsigned>(FS_FL_USER_MODIFIABLE);
+  return done(operands.vfs.setflags(operands.descriptor(), flags));
 }
 
 StepResult statfs_operation(const Operands& operands) {
