@@ -48,7 +48,8 @@ Measured measure(Stage& stage, std::vector<Subject>& all, const Row& row, size_t
   for (size_t round = 0; round < rounds; ++round) {
     for (const Subject& subject : all) {
       show(fmt::format("\r{:40} {}/{} {:20}", row.name, round + 1, rounds, subject.name));
-      measured.seconds[subject.name].push_back(stage.measure(*subject.adapter, row));
+      if (const auto seconds = stage.measure(*subject.adapter, row))
+        measured.seconds[subject.name].push_back(*seconds);
     }
     // So that nobody always comes after the same neighbour.
     std::rotate(all.begin(), all.begin() + 1, all.end());

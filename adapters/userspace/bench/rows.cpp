@@ -189,6 +189,20 @@ std::vector<Row> rows() {
   all.push_back({.name = "first write, 4 KiB", .demand = Demand::kNotSlower, .run = first_write<0>});
   all.push_back({.name = "first write, 1 MiB", .demand = Demand::kNearKernel, .run = first_write<1>});
   all.push_back({.name = "first write, 256 MiB", .demand = Demand::kNearKernel, .run = first_write<2>});
+  // Without waiting for the disk before the copy appears, as the kernel and userlay otherwise do.
+  const Options no_sync = {{"volatile", ""}};
+  all.push_back({.name = "first write, 4 KiB, volatile",
+                 .demand = Demand::kNotSlower,
+                 .options = no_sync,
+                 .run = first_write<0>});
+  all.push_back({.name = "first write, 1 MiB, volatile",
+                 .demand = Demand::kNearKernel,
+                 .options = no_sync,
+                 .run = first_write<1>});
+  all.push_back({.name = "first write, 256 MiB, volatile",
+                 .demand = Demand::kNearKernel,
+                 .options = no_sync,
+                 .run = first_write<2>});
   all.push_back({.name = "second write, 4 KiB",
                  .demand = Demand::kNotSlower,
                  .before = first_write<0>,

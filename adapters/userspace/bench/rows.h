@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/case/case.h"
+
 namespace ovlcheck {
 
 // What the daemon is to reach in a row.
@@ -19,6 +21,7 @@ struct Row {
   Demand demand = Demand::kTwice;
   size_t lowers = 1;      // layers, of which only the lowest has files
   bool of_mount = false;  // the time of mounting itself
+  Options options = {};   // of the mount; who has no such option is not measured
   // Both get the merged directory and throw std::system_error. `before` is not timed; `run` returns how many
   // operations it did.
   std::function<void(int merged)> before = {};

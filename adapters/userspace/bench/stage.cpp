@@ -26,13 +26,14 @@ void Stage::clear() {
   if (::syncfs(dir_.get()) != 0) throw std::system_error(errno, std::generic_category(), "syncfs");
 }
 
-double Stage::measure(Adapter& subject, const Row& row) {
+std::optional<double> Stage::measure(Adapter& subject, const Row& row) {
   using Clock = std::chrono::steady_clock;
   clear();
   const LayerDirs dirs{dir_.get(), path_, layer_names(row.lowers), {}, "upper", "work"};
   const auto mounting = Clock::now();
-  auto mount = subject.mount(dirs, {});
+  auto mount = subject.mount(dirs, row.options);
   std::chrono::duration<double> taken = Clock::now() - mounting;
+  if (!mount && !row.options.empty() && mount.error().error == EINVAL) return std::nullopt;
   if (!mount) throw std::runtime_error(row.name + ": " + mount.error().message);
   if (!row.of_mount) {
     const int merged = (*mount)->directory();

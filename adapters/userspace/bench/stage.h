@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "adapters/adapter.h"
@@ -15,8 +16,9 @@ class Stage {
   // In an empty directory. Makes the lower layers. Throws std::system_error.
   explicit Stage(const std::string& path);
 
-  // Seconds per operation of the row on that subject. Throws std::runtime_error.
-  double measure(Adapter& subject, const Row& row);
+  // Seconds per operation of the row on that subject; nothing if it does not know the row's options. Throws
+  // std::runtime_error.
+  std::optional<double> measure(Adapter& subject, const Row& row);
 
  private:
   // Empty upper, work and merged directories, and nothing left to be written to the disk.
