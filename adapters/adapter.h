@@ -23,6 +23,14 @@ struct Environment {
   std::string lower_fs;      // file system of the lower layers, where that is another: "erofs", ...
 };
 
+// Why marks cannot be written here by a subject that is not real root and so keeps them as user.* attributes,
+// or nothing.
+inline std::optional<std::string> without_user_marks(const Environment& environment) {
+  if (environment.user_xattrs || environment.privilege == "root") return std::nullopt;
+  return "marks of others than real root are user.* attributes, which " + environment.fs + " of Linux " +
+         environment.kernel + " does not keep (--scratch DIR: work elsewhere)";
+}
+
 // A failed mount: errno and what the subject said (stderr, kernel message).
 struct MountError {
   int error = 0;

@@ -32,6 +32,7 @@ class FuseAdapter : public Adapter {
       : descriptor_(descriptor),
         defaults_(defaults),
         limits_(limits),
+        kernel_(environment.kernel),
         dialect_(make_dialect(descriptor.dialect,
                               environment.privilege == "root" ? "trusted.overlay." : "user.overlay.")) {
     if (descriptor_.kernel_options && environment.privilege != "root") defaults_.emplace("userxattr", "");
@@ -54,6 +55,7 @@ class FuseAdapter : public Adapter {
   Descriptor descriptor_;
   Options defaults_;
   FuseLimits limits_;
+  std::string kernel_;  // uname -r
   std::unique_ptr<Dialect> dialect_;
 };
 
@@ -66,6 +68,8 @@ std::optional<std::string> FuseAdapter::missing(const Environment& environment) 
   if (find_program(program).empty())
     return program + " is not installed" +
            (descriptor_.package.empty() ? "" : ": apt-get install " + descriptor_.package);
+  if (descriptor_.kernel_options)
+    if (auto why = without_user_marks(environment)) return why;
   return cannot_take(defaults_);
 }
 
@@ -77,6 +81,9 @@ std::optional<std::string> FuseAdapter::cannot_take(const Options& options) cons
 
 std::optional<std::string> FuseAdapter::cannot_do(const std::vector<Step>& steps) const {
   for (const Step& step : steps) {
+    if (step.op == "tmpfile" && step.expect == "ok" && descriptor_.filesystem == "fuse" &&
+        !version_in_range(kernel_, ">=6.1"))
+      return "FUSE has O_TMPFILE since Linux 6.1, this is " + kernel_;
     const Json options = step.op == "mount" || step.op == "remount" || step.op == "overlay"
                              ? step.args.value(step.op == "overlay" ? "mount" : step.op, Json())
                              : Json();

@@ -329,6 +329,13 @@ TEST(FuseAdapter, SaysWhatIsMissing) {
   EXPECT_EQ(missing({.privilege = "userns", .dev_fuse = true}), "nothing");
   EXPECT_EQ(missing({.privilege = "userns", .dev_fuse = true}, {{"index", "on"}}),
             "fuse-overlayfs has no index=on");
+  EXPECT_EQ(missing({.privilege = "userns", .dev_fuse = true, .user_xattrs = false}), "nothing");
+  descriptor.kernel_options = true;
+  EXPECT_EQ(
+      missing(
+          {.privilege = "userns", .dev_fuse = true, .user_xattrs = false, .kernel = "6.1", .fs = "tmpfs"}),
+      "marks of others than real root are user.* attributes, which tmpfs of Linux 6.1 does not keep "
+      "(--scratch DIR: work elsewhere)");
   descriptor.filesystem = "no-such-filesystem";
   EXPECT_EQ(missing({.privilege = "root"}), "this kernel has no no-such-filesystem");
 }
@@ -358,6 +365,22 @@ TEST(FuseAdapter, SaysWhatItCannotRun) {
   EXPECT_EQ(cannot(R"({"read_only": true})"), "fuse-overlayfs has no mounts without an upper layer");
   descriptor.max_lowers = 1;
   EXPECT_EQ(cannot(R"({"lower": [{}, {}]})"), "fuse-overlayfs has at most 1 lower layers");
+}
+
+TEST(FuseAdapter, CannotMakeUnnamedFilesOnOldKernels) {
+  const auto cannot = [](const std::string& kernel, const std::string& expect) {
+    const Case c = case_from_json(
+        Json::parse(
+            R"({"id": "c", "title": "t", "clauses": ["X-1"], "steps": [{"tmpfile": "d", "expect": ")" +
+            expect + "\"}]}"),
+        "g", "");
+    return make_fuse_adapter(shipped_descriptor("userlay-fuse"), {.privilege = "root", .kernel = kernel}, {})
+        ->cannot(c)
+        .value_or("nothing");
+  };
+  EXPECT_EQ(cannot("5.10.0-32-amd64", "ok"), "FUSE has O_TMPFILE since Linux 6.1, this is 5.10.0-32-amd64");
+  EXPECT_EQ(cannot("5.10.0-32-amd64", "ENOTDIR"), "nothing") << "refused alike everywhere";
+  EXPECT_EQ(cannot("6.1.0-50-amd64", "ok"), "nothing");
 }
 
 TEST(FuseAdapter, KnowsTheOptionsInForce) {

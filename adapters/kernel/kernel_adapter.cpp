@@ -139,10 +139,7 @@ class KernelAdapter : public Adapter {
     // 459c7c565ac3 ("ovl: unprivieged mounts"), seen on 5.10 and 6.1.
     if (version_in_range(environment.kernel, "<5.11"))
       return "user namespaces can mount overlayfs since Linux 5.11, this is " + environment.kernel;
-    if (!environment.user_xattrs)
-      return "marks in user namespaces are user.* attributes, which " + environment.fs + " of Linux " +
-             environment.kernel + " does not keep";
-    return std::nullopt;
+    return without_user_marks(environment);
   }
 
   std::optional<std::string> cannot(const Case&) const override { return std::nullopt; }

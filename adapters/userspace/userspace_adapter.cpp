@@ -119,7 +119,9 @@ class UserspaceAdapter : public Adapter {
     dialect_ = overlayfs_dialect(defaults_.contains("userxattr") ? "user.overlay." : "trusted.overlay.");
   }
 
-  std::optional<std::string> missing(const Environment&) const override { return std::nullopt; }
+  std::optional<std::string> missing(const Environment& environment) const override {
+    return without_user_marks(environment);
+  }
 
   std::optional<std::string> cannot(const Case& c) const override {
     if (auto why = lacking(c.mount)) return why;

@@ -180,7 +180,7 @@ TEST(Schema, SaysWhatIsWrongAndWhatWouldBeRight) {
            {case_with("requires", R"({"privilege": "rot"})"),
             "/requires/privilege: must be \"root\" or \"userns\" (did you mean \"root\"?)"},
            {case_with("requires", R"({"needs": ["uid"]})"),
-            "/requires/needs/0: must be uids, mount, layers, reflink, samefs, fs:NAME, lower:acl, "
+            "/requires/needs/0: must be uids, mount, layers, reflink, flags, samefs, fs:NAME, lower:acl, "
             "lower:flags, lower:handles "
             "or lower:holes"},
            {case_with("actors", R"({"a": {"caps": ["CAP_FOWNR"]}})"),

@@ -29,6 +29,7 @@ void add_doctor(CLI::App& app, int& status);
 void add_init(CLI::App& app, int& status);
 void add_worker(CLI::App& app, int& status);
 void add_vm(CLI::App& app, int& status);
+void add_crash(CLI::App& app, int& status);
 void add_timeline(CLI::App& app, int& status);
 void add_generate(CLI::App& app, int& status);
 void add_shrink(CLI::App& app, int& status);

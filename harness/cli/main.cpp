@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_generate(app, status);
   add_shrink(app, status);
   add_vm(app, status);
+  add_crash(app, status);
   add_timeline(app, status);
   add_clauses(app, status);
   add_coverage(app, status);

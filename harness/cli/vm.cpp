@@ -3,33 +3,29 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <stdexcept>
 
 #include "adapters/adapter.h"
-#include "adapters/vm/disk.h"
-#include "adapters/vm/kernel_image.h"
 #include "adapters/vm/machine.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
+#include "harness/cli/machines.h"
 #include "harness/run/vm_guest.h"
 #include "harness/run/vm_worker.h"
 
 namespace ovlcheck {
 namespace {
 
-constexpr std::chrono::seconds kKvmPatience(5);  // a kernel that boots with KVM at all takes less than two
-
 struct VmOptions {
   CaseSelection selection;
-  std::vector<std::string> kernels, modules;
+  MachineSelection machines;
   std::vector<std::string> subjects = {"kernel"};
   std::vector<std::string> file_systems = {"tmpfs"};
   std::vector<std::string> privileges = {"root", "userns"};
   bool host = false;
   ExecuteOptions execute;
-  unsigned memory = 512;
-  std::string accelerator = "auto";
 };
 
 // "kernel:index=on" on Linux 6.1.0 -> "kernel@6.1.0/tmpfs:index=on"; user namespaces are named, real root is
@@ -42,15 +38,10 @@ std::string name_at(const std::string& subject, const std::string& release, cons
 }
 
 void check_options(const VmOptions& options) {
-  if (!options.modules.empty() && options.modules.size() != options.kernels.size())
-    throw std::invalid_argument("give --modules once per --kernel, or not at all");
   for (const auto& subject : options.subjects) check_subject(subject);
   for (const auto& privilege : options.privileges) (void)privilege_from_name(privilege);
-  const auto known = disk_file_systems();
   for (const auto& fs : options.file_systems)
-    if (fs != "tmpfs" && std::find(known.begin(), known.end(), fs) == known.end())
-      throw std::invalid_argument("no scratch file system \"" + fs +
-                                  "\": tmpfs, or ext4, xfs, btrfs where mkfs is installed");
+    if (fs != "tmpfs") check_disk_file_system(fs);
 }
 
 // `add(fs, privilege, subject)` for every combination.
@@ -87,12 +78,6 @@ void add_host(const VmOptions& options, std::vector<SubjectRequest>& subjects) {
   });
 }
 
-// KVM where this kernel is seen to boot with it, else QEMU's own emulation.
-std::string accelerator_for(Machine machine) {
-  machine.accelerator = "kvm";
-  return access("/dev/kvm", R_OK | W_OK) == 0 && boots(machine, kKvmPatience) ? "kvm" : "tcg";
-}
-
 SuiteRequest request_from(const VmOptions& options) {
   check_options(options);
   SuiteRequest request;
@@ -101,18 +86,7 @@ SuiteRequest request_from(const VmOptions& options) {
   pool.program = own_program();
   pool.cases = options.selection.load();
   request.suite = suite_info(pool.cases);
-  const auto guest = std::filesystem::path(own_program()).parent_path() / "ovlcheck_static";
-  std::string accelerator = options.accelerator;
-  for (size_t i = 0; i < options.kernels.size(); ++i) {
-    const std::string& kernel = options.kernels[i];
-    const std::string modules =
-        options.modules.empty() ? find_modules(kernel, kernel_release_of_file(kernel)) : options.modules[i];
-    Machine machine = make_machine(kernel, modules, guest.string());
-    machine.memory = options.memory;
-    if (accelerator == "auto") accelerator = accelerator_for(machine);
-    machine.accelerator = accelerator;
-    add_machine(options, machine, pool.subjects);
-  }
+  for (const auto& machine : options.machines.make()) add_machine(options, machine, pool.subjects);
   if (options.host) add_host(options, pool.subjects);
   return request;
 }
@@ -122,16 +96,7 @@ SuiteRequest request_from(const VmOptions& options) {
 void add_vm(CLI::App& app, int& status) {
   auto options = std::make_shared<VmOptions>();
   auto* command = app.add_subcommand("vm", "Run cases on the overlayfs of other kernels, booted in QEMU");
-  command->add_option("--kernel", options->kernels, "Kernel image (vmlinuz); may be repeated")
-      ->required()
-      ->type_name("VMLINUZ")
-      ->check(CLI::ExistingFile);
-  command
-      ->add_option(
-          "--modules", options->modules,
-          "Its modules, .../lib/modules/RELEASE; once per --kernel (default: looked for near the image)")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
+  options->machines.add_options(*command);
   command->add_option("--subject", options->subjects, "What to test inside; may be repeated")
       ->capture_default_str()
       ->type_name("NAME");
@@ -145,14 +110,6 @@ void add_vm(CLI::App& app, int& status) {
       ->type_name("NAME,...");
   command->add_flag("--host", options->host, "Run the cases on this machine's own kernel as well");
   options->selection.add_options(*command);
-  command->add_option("--memory", options->memory, "Memory of a virtual machine")
-      ->capture_default_str()
-      ->type_name("MiB");
-  command
-      ->add_option("--accelerator", options->accelerator,
-                   "auto (kvm if the first kernel boots with it), tcg or kvm")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "tcg", "kvm"}));
   options->execute.timeout = 20;  // an emulated processor is slow
   options->execute.add_options(*command, "Virtual machines at a time (default: one per processor)");
   command->callback(

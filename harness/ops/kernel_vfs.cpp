@@ -75,6 +75,15 @@ bool is_descriptor(const At& at) {
   return at.path.empty() && at.dir != AT_FDCWD;
 }
 
+// Before 42bd2af5950456 ("vfs: relax linkat() AT_EMPTY_PATH - aka flink() - requirements", 6.10) naming a
+// descriptor's file needs CAP_DAC_READ_SEARCH outside of any user namespace, and fails like a file that must
+// not be named. A file of another file system tells the two apart.
+bool may_link_descriptors() {
+  const Fd other(::memfd_create("probe", MFD_CLOEXEC));
+  return !other || ::linkat(other.get(), "", AT_FDCWD, ".ovlcheck-probe", AT_EMPTY_PATH) == 0 ||
+         errno != ENOENT;
+}
+
 class KernelVfs : public Vfs {
  public:
   // The mounter has no `actor`; the programs it starts keep the process's credentials.
@@ -151,7 +160,11 @@ class KernelVfs : public Vfs {
   Sys<void> link(const At& from, const At& to, bool follow) override {
     return here([&] {
       const int flags = (follow ? AT_SYMLINK_FOLLOW : 0) | (is_descriptor(from) ? AT_EMPTY_PATH : 0);
-      return done(::linkat(from.dir, from.path.c_str(), to.dir, to.path.c_str(), flags));
+      if (::linkat(from.dir, from.path.c_str(), to.dir, to.path.c_str(), flags) == 0) return Sys<void>{};
+      const int error = errno;
+      if (error == ENOENT && is_descriptor(from) && !may_link_descriptors())
+        return Sys<void>(failed(kNotOffered));
+      return Sys<void>(failed(error));
     });
   }
   Sys<void> symlink(const std::string& target, const At& at) override {

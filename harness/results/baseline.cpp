@@ -125,7 +125,7 @@ void write_baseline(const std::filesystem::path& file, const Baseline& baseline)
 }
 
 std::filesystem::path baseline_file(const std::filesystem::path& folder, const std::string& subject) {
-  for (const std::string& name : {subject, subject.substr(0, subject.find(':'))})
+  for (const std::string& name : {subject, subject.substr(0, subject.find_first_of("@:"))})
     if (auto file = folder / (name + ".json"); std::filesystem::exists(file)) return file;
   return {};
 }

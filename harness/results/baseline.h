@@ -30,7 +30,7 @@ Baseline read_baseline(const std::filesystem::path& file);
 void write_baseline(const std::filesystem::path& file, const Baseline& baseline);
 
 // The file of a subject in a folder of baselines: the one of its full name, else of its kind ("kernel" for
-// "kernel:index=on"); "" if there is none.
+// "kernel:index=on" and "kernel@6.1.0/tmpfs"); "" if there is none.
 std::filesystem::path baseline_file(const std::filesystem::path& folder, const std::string& subject);
 
 // Sets `listed` of an outcome that the baseline speaks of: one that deviates as listed, or one that passes.

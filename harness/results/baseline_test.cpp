@@ -69,6 +69,7 @@ TEST(Baselines, AListedOneThatPassesIsFixed) {
 TEST_F(BaselineFiles, AreReadAsWritten) {
   write_baseline(folder_ / "fs.json", kBaseline);
   const Baseline read = read_baseline(baseline_file(folder_, "fs:volatile"));
+  EXPECT_EQ(baseline_file(folder_, "fs@6.1.0-50-amd64/tmpfs/userns:volatile"), folder_ / "fs.json");
   ASSERT_EQ(read.entries.size(), 1u);
   EXPECT_EQ(read.entries[0].cases, kBaseline.entries[0].cases);
   EXPECT_EQ(read.entries[0].reason, "it copies");

@@ -96,7 +96,8 @@ class Pool {
         context_, request_, queue.subject,
         [this, &slot](const std::string& line) { guarded([&] { on_line(slot, line); }); },
         [this, &slot](const std::string& why) { guarded([&] { on_end(slot, why); }); });
-    expect_word(slot);
+    // Elsewhere something has to be booted first, which those who boot it watch.
+    if (!queue.subject.open) expect_word(slot);
   }
 
   // Exceptions of handlers must not unwind through the event loop with workers running.

@@ -30,6 +30,13 @@ bool lacks(const std::string& fs, const std::string& feature) {
   return found != kLacking.end() && found->second.contains(feature);
 }
 
+// Can a file be marked with an inode flag? On tmpfs seen to work on 6.12, not on 6.1.
+bool can_set_flags(int scratch) {
+  int flags = FS_NODUMP_FL;
+  const Fd file(openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  return file && ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0;
+}
+
 bool changes_lower(const std::vector<Step>& steps) {
   return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
     const auto layer = step.args.find("offline");
@@ -81,13 +88,13 @@ std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapt
     if (need == "samefs" && !environment.lower_fs.empty()) return "needs all layers on one file system";
     if (need.starts_with("lower:") && lacks(environment.lower_fs, need.substr(6)))
       return "needs " + need.substr(6) + " in lower layers, which " + environment.lower_fs + " has not got";
+    if (need == "flags" && !can_set_flags(scratch)) return environment.fs + " keeps no inode flags";
     if (need.starts_with("fs:") && need.substr(3) != environment.fs)
       return "needs a scratch directory on " + need.substr(3);
   }
   if (!environment.lower_fs.empty() && changes_lower(c.steps))
     return "changes a lower layer, which is a read-only image of " + environment.lower_fs;
-  if (!environment.user_xattrs && subject_kind == "kernel" &&
-      c.json.dump().find("\"user.") != std::string::npos)
+  if (!environment.user_xattrs && c.json.dump().find("\"user.") != std::string::npos)
     return environment.fs + " of Linux " + environment.kernel + " keeps no user.* attributes";
   if (auto program = missing_program(c.json); !program.empty()) return "there is no program " + program;
   return adapter.cannot(c);

@@ -62,7 +62,7 @@ void move_to_tmpfs() {
   mount_one("tmpfs", "/root");
   for (const char* directory : {"dev", "proc", "sys", "tmp", "mnt", "run", "var", "disk"})
     if (mkdir((std::string("/root/") + directory).c_str(), 0755) != 0) broken(directory);
-  fs::copy_file("/ovlcheck", "/root/ovlcheck");
+  fs::copy("/bin", "/root/bin");
   if (chdir("/root") != 0 || mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0 ||
       chdir("/") != 0)
     broken("switch to the tmpfs");
@@ -162,7 +162,7 @@ Child start_child(const std::vector<std::string>& arguments) {
   if (child.pid < 0) broken("fork");
   if (child.pid == 0) {
     if (dup2(their_input.get(), STDIN_FILENO) >= 0 && dup2(their_output.get(), STDOUT_FILENO) >= 0)
-      (void)execv("/ovlcheck", argv.data());
+      (void)execv("/bin/ovlcheck", argv.data());
     _exit(127);
   }
   return child;

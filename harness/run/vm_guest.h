@@ -1,4 +1,4 @@
-// run_vm_guest: what /ovlcheck does as the first process of a virtual machine.
+// run_vm_guest: what /bin/ovlcheck does as the first process of a virtual machine.
 #pragma once
 
 namespace ovlcheck {

@@ -16,7 +16,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr unsigned kBoots = 3;
-constexpr std::chrono::seconds kBootTime(45), kSilence(30);
+constexpr std::chrono::seconds kBootTime(180), kSilence(60);  // hosts may be busy
 
 // The last lines of a console, for a machine that ended without saying why.
 std::string tail(const std::string& log, size_t lines) {
@@ -27,19 +27,17 @@ std::string tail(const std::string& log, size_t lines) {
 
 class VmWorker : public WorkerChannel {
  public:
-  VmWorker(boost::asio::io_context& context, const Machine& machine, const std::string& fs,
-           const WorkerOptions& options, OnLine on_line, OnEnd on_end)
+  VmWorker(boost::asio::io_context& context, const Machine& machine, VmProgram program, OnLine on_line,
+           OnEnd on_end)
       : context_(context),
         patience_(context),
         release_(machine.release),
         on_line_(std::move(on_line)),
         on_end_(std::move(on_end)),
+        disk_(std::move(program.owned)),
         console_("console"),
-        disk_(fs.empty() || fs == "tmpfs" ? nullptr : make_disk(fs)) {
-    WorkerOptions inside = options;
-    inside.sandbox.scratch = disk_ ? "/disk" : "";
-    start_ = Json{{"arguments", worker_arguments(inside)}, {"fs", disk_ ? fs : ""}}.dump();
-    command_ = qemu_command(machine, console_, disk_.get());
+        start_(Json{{"arguments", program.arguments}, {"fs", program.fs}}.dump()),
+        command_(qemu_command(machine, console_, program.drives)) {
     boot();
   }
 
@@ -125,9 +123,9 @@ class VmWorker : public WorkerChannel {
       });
     if (const auto splat = find_splat(console_.read().substr(told_until_)))
       why_ = "the kernel logged: " + *splat;
-    // A machine that froze has lost no more than its answer, and not necessarily by the case that ran: the
-    // pool runs what it had in hand again, one by one.
-    else if (why_.empty() && !silenced_)
+    // A machine that froze, or that somebody ended, has lost no more than its answer, and not necessarily by
+    // the case that ran: the pool runs what it had in hand again, one by one.
+    else if (why_.empty() && !greeted_)
       why_ = "the virtual machine ended; the last it logged: " + tail(console_.read(), 5);
     on_end_(why_);
   }
@@ -135,14 +133,14 @@ class VmWorker : public WorkerChannel {
   asio::io_context& context_;
   asio::steady_timer patience_;  // with a boot
   unsigned boots_ = 0;
-  std::vector<std::string> command_;
-  std::string start_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  // for what is posted to the context
   std::string release_;
   OnLine on_line_;
   OnEnd on_end_;
+  std::shared_ptr<MemoryFile> disk_;
   MemoryFile console_;
-  std::unique_ptr<MemoryFile> disk_;
+  std::string start_;                 // the payload of the first frame
+  std::vector<std::string> command_;  // of QEMU
   std::unique_ptr<WorkerProcess> qemu_;
   bool greeted_ = false;
   bool silenced_ = false;  // ended by the host because it said nothing any more
@@ -154,10 +152,26 @@ class VmWorker : public WorkerChannel {
 
 }  // namespace
 
+std::unique_ptr<WorkerChannel> start_vm_program(boost::asio::io_context& context, const Machine& machine,
+                                                VmProgram program, WorkerChannel::OnLine on_line,
+                                                WorkerChannel::OnEnd on_end) {
+  return std::make_unique<VmWorker>(context, machine, std::move(program), std::move(on_line),
+                                    std::move(on_end));
+}
+
 std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context, const Machine& machine,
                                                const std::string& fs, const WorkerOptions& options,
                                                WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
-  return std::make_unique<VmWorker>(context, machine, fs, options, std::move(on_line), std::move(on_end));
+  WorkerOptions inside = options;
+  VmProgram program;
+  if (!fs.empty() && fs != "tmpfs") {
+    program.fs = fs;
+    program.owned = make_disk(fs);
+    program.drives = {{program.owned.get()}};
+    inside.sandbox.scratch = "/disk";
+  }
+  program.arguments = worker_arguments(inside);
+  return start_vm_program(context, machine, std::move(program), std::move(on_line), std::move(on_end));
 }
 
 bool boots(const Machine& machine, std::chrono::seconds limit) {

@@ -9,6 +9,19 @@
 
 namespace ovlcheck {
 
+// What runs in a virtual machine instead of a worker, and on which disks.
+struct VmProgram {
+  std::vector<std::string> arguments;  // of /bin/ovlcheck; its first line must have the member "hello"
+  std::string fs;                      // to mount the first drive with on /disk; "" = do not
+  std::vector<Drive> drives;           // must outlive the machine, unless
+  std::shared_ptr<MemoryFile> owned;   // keeps it
+};
+
+// Boots `machine` and runs `program`, which answers one line with one line. Throws std::runtime_error.
+std::unique_ptr<WorkerChannel> start_vm_program(boost::asio::io_context& context, const Machine& machine,
+                                                VmProgram program, WorkerChannel::OnLine on_line,
+                                                WorkerChannel::OnEnd on_end);
+
 // Boots `machine`. The worker's scratch space is a tmpfs, or a fresh disk with `fs` ("ext4", ...); a kernel
 // that cannot mount it makes its subject missing. What the kernel logs about itself during a case (WARN,
 // lockdep, KASAN) turns that case's outcome into a crash with an excerpt; an oops or a panic ends the machine
