@@ -44,8 +44,19 @@ bool changes_lower(const std::vector<Step>& steps) {
   });
 }
 
-// The first program that a `run` step names and that is not to be found, or "".
+// The interpreter of a script, e.g. "/bin/sh"; "" if it is none, or wants one from where no programs are.
+std::string interpreter_of(const std::string& content) {
+  for (const char* folder : {"#!/bin/", "#!/usr/bin/"})
+    if (content.starts_with(folder)) return content.substr(2, content.find_first_of(" \n") - 2);
+  return "";
+}
+
+// The first program that a `run` step names or that a script needs, and that is not to be found, or "".
 std::string missing_program(const Json& node) {
+  if (node.is_string()) {
+    const std::string interpreter = interpreter_of(node.get<std::string>());
+    return interpreter.empty() || access(interpreter.c_str(), X_OK) == 0 ? "" : interpreter;
+  }
   if (node.is_object() && node.contains("run") && node["run"].is_array() && !node["run"].empty() &&
       node["run"][0].is_string()) {
     const auto program = node["run"][0].get<std::string>();
