@@ -153,6 +153,13 @@ void report_crash(int signal) {
   _exit(128 + signal);
 }
 
+// Ends the worker and, as pid 1, everything in its namespace: a thread whose request a daemon has read cannot
+// be killed before that daemon answers or is gone.
+[[noreturn]] void end_all(int status) {
+  if (getpid() == 1) (void)kill(-1, SIGKILL);
+  _exit(status);
+}
+
 // Ends the worker when a step takes too long or the parent is gone. Killing pid 1 takes everything in the
 // namespaces with it.
 class Watchdog {
@@ -180,7 +187,7 @@ class Watchdog {
       if (poll(events, 2, 100) < 0 && errno != EINTR) _exit(3);
       if (events[0].revents) return;
       const auto now = progress_.now();
-      if (now.busy && (events[1].revents & (POLLHUP | POLLERR))) _exit(3);
+      if (now.busy && (events[1].revents & (POLLHUP | POLLERR))) end_all(3);
       // Idle with the parent gone: the working thread sees the end of its input and ends in order.
       if (events[1].revents) events[1].fd = now.busy ? STDIN_FILENO : -1;
       const std::chrono::duration<double> elapsed = Progress::Clock::now() - now.since;
@@ -198,7 +205,7 @@ class Watchdog {
                     now.where.empty() ? "mounting, looking or unmounting" : "step " + now.where, timeout_);
     outcome.seconds = elapsed;
     channel_.say(last_answer(now.request, outcome));
-    _exit(124);
+    end_all(124);
   }
 
   const Progress& progress_;
