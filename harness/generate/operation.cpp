@@ -48,7 +48,7 @@ Observed lstat_form(Vfs& vfs, const At& at, const At&) {
 Sys<int> open_at(Vfs& vfs, const At& at, int flags) {
   open_how how = {};
   how.flags = static_cast<uint64_t>(flags | O_NONBLOCK);  // a fifo must not block
-  if (flags & O_CREAT) how.mode = 0644;
+  if (flags & O_CREAT) how.mode = 0666;
   return vfs.open(at, how);
 }
 
@@ -113,6 +113,12 @@ Observed put_form(Vfs& vfs, const At& at, const At&) {
 
 Json put_step(const std::string& path, const char* flags) {
   return {{"put", path}, {"data", "Z"}, {"flags", flags}};
+}
+
+Json create_step(const std::string& path, const char* flags) {
+  Json step = put_step(path, flags);
+  step["mode"] = "0666";
+  return step;
 }
 
 template <unsigned flags>
@@ -216,7 +222,7 @@ const std::vector<Form>& forms() {
       {"overwrite", true, On::path, "COPYUP-17", put_form<O_TRUNC>,
        [](P p, P) { return put_step(p, "O_TRUNC|O_NONBLOCK"); }},
       {"create", true, On::path, "FD-6", put_form<O_CREAT | O_EXCL>,
-       [](P p, P) { return put_step(p, "O_CREAT|O_EXCL|O_NONBLOCK"); }},
+       [](P p, P) { return create_step(p, "O_CREAT|O_EXCL|O_NONBLOCK"); }},
       {"open-write", true, On::path, "COPYUP-1",
        [](Vfs& vfs, const At& at, const At&) { return put(vfs, at, 0, ""); },
        [](P p, P) {
@@ -231,9 +237,9 @@ const std::vector<Form>& forms() {
          return Json{{"truncate", p}, {"size", 9}};
        }},
       {"mkdir", true, On::path, "OPAQUE-2",
-       [](Vfs& vfs, const At& at, const At&) { return done(vfs.mkdir(at, 0755)); },
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.mkdir(at, 0777)); },
        [](P p, P) {
-         return Json{{"mkdir", p}};
+         return Json{{"mkdir", p}, {"mode", "0777"}};
        }},
       {"rmdir", true, On::path, "WHITEOUT-6",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.rmdir(at)); },
@@ -251,9 +257,9 @@ const std::vector<Form>& forms() {
          return Json{{"symlink", {"x", p}}};
        }},
       {"mkfifo", true, On::path, "WHITEOUT-5",
-       [](Vfs& vfs, const At& at, const At&) { return done(vfs.mknod(at, S_IFIFO | 0644, 0)); },
+       [](Vfs& vfs, const At& at, const At&) { return done(vfs.mknod(at, S_IFIFO | 0666, 0)); },
        [](P p, P) {
-         return Json{{"mknod", p}, {"type", "fifo"}};
+         return Json{{"mknod", p}, {"type", "fifo"}, {"mode", "0666"}};
        }},
       {"chmod", true, On::path, "COPYUP-3", chmod_form<0600>,
        [](P p, P) {
@@ -345,7 +351,7 @@ const std::vector<Form>& forms() {
        }},
       {"offline-put", true, On::harness, "REMOUNT-2",
        [](Vfs& vfs, const At& at, const At&) { return put(vfs, at, O_CREAT, "Z"); },
-       [](P p, P) { return offline_step(put_step(p, "O_CREAT|O_NONBLOCK")); }},
+       [](P p, P) { return offline_step(create_step(p, "O_CREAT|O_NONBLOCK")); }},
       {"offline-unlink", true, On::harness, "REMOUNT-2",
        [](Vfs& vfs, const At& at, const At&) { return done(vfs.unlink(at)); },
        [](P p, P) {

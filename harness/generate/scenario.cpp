@@ -19,7 +19,8 @@ constexpr ObjectClass kClasses[] = {
     {"absent", kNone, kNone, kNone},
     // Files.
     {"lower-file", kNone, R"({"": {"file": "lower", "mode": "0640", "xattrs": {"user.a": "1"}}})", kNone},
-    {"set-id-file", kNone, R"({"": {"file": "lower", "mode": "06755"}})", kNone},
+    {"set-id-file", kNone,
+     R"({"": {"file": "lower", "mode": "06755", "acl": "u::rwx,u:0:r--,g::r-x,m::r-x,o::r-x"}})", kNone},
     {"bottom-file", R"({"": "bottom"})", kNone, kNone},
     {"upper-file", kNone, kNone, R"({"": "upper"})"},
     {"covered-file", R"({"": "bottom"})", R"({"": "lower"})", R"({"": "upper"})"},
@@ -30,7 +31,8 @@ constexpr ObjectClass kClasses[] = {
     {"lower-fifo", kNone, R"({"": {"fifo": true}})", kNone},
     // Directories.
     {"lower-dir", kNone, R"({"/": {".": {"mode": "0750", "xattrs": {"user.a": "1"}}, "x": "lower"}})", kNone},
-    {"lower-dirs", R"({"/": {"x": "bottom", "y": "bottom"}})", R"({"/": {"x": "lower"}})", kNone},
+    {"lower-dirs", R"({"/": {"x": "bottom", "y": "bottom"}})",
+     R"({"/": {".": {"default_acl": "u::rwx,u:0:r-x,g::r-x,m::r-x,o::---"}, "x": "lower"}})", kNone},
     {"upper-dir", kNone, kNone, R"({"/": {"x": "upper"}})"},
     {"merged-dir", kNone, R"({"/": {"x": {"symlink": "../b"}}})", R"({"/": {"u": "upper"}})"},
     {"hollow-dir", kNone, R"({"/": {"x": "lower"}})", R"({"/": {"x": {"whiteout": true}}})"},

@@ -35,6 +35,7 @@ struct Core::Move {
   bool remove_whiteout = false;  // the target's whiteout ends at the old name and has to go
 
   bool same_directory() const { return parent == new_parent; }
+  bool same_name() const { return same_directory() && name == new_name; }
 };
 
 bool Core::can_move(const Node& node) const {
@@ -274,7 +275,7 @@ Result<void> Core::rename(NodeId parent, const std::string& name, NodeId new_par
     std::unique_lock lock(tree_);
     auto move = plan_move(parent, name, new_parent, new_name, flags);
     if (!move) return forward(move);
-    if (move->nothing_to_do) return same_object_renamed(*move->node);
+    if (move->nothing_to_do) return move->same_name() ? Result<void>() : same_object_renamed(*move->node);
     for (const NodePtr& node : {move->node, move->exchange ? move->target : NodePtr()}) {
       if (node && node->is_regular() && !node->upper) large.push_back(node);
     }
@@ -286,7 +287,7 @@ Result<void> Core::rename(NodeId parent, const std::string& name, NodeId new_par
   std::unique_lock lock(tree_);
   auto move = plan_move(parent, name, new_parent, new_name, flags);
   if (!move) return forward(move);
-  if (move->nothing_to_do) return same_object_renamed(*move->node);
+  if (move->nothing_to_do) return move->same_name() ? Result<void>() : same_object_renamed(*move->node);
   if (auto r = copy_up_for(*move); !r) return r;
   if (auto r = clear_target(*move); !r) return r;
   if (auto r = mark_for(*move); !r) return r;
