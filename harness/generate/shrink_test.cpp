@@ -46,6 +46,15 @@ TEST(Shrink, LeavesOutFlagsOneByOne) {
   EXPECT_EQ(small["steps"], Json::parse(R"([{"put": "a", "data": "1", "flags": "O_CREAT"}])"));
 }
 
+TEST(Shrink, DoesNotMakeACaseWaitForAFifo) {
+  Json c = kLong;
+  c["lower"][0]["p"] = {{"fifo", true}};
+  const Json small = shrunk(c, [](const Json& candidate) {
+    return has_step(candidate, "put") && candidate["lower"][0].contains("p");
+  });
+  EXPECT_EQ(small["steps"][0]["flags"], "O_NONBLOCK");
+}
+
 TEST(Shrink, AsksNoMoreThanItsBudget) {
   unsigned asked = 0;
   (void)shrunk(
