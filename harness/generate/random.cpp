@@ -74,7 +74,7 @@ class RandomScript : public Script {
   }
 
   Operation at_remount() {
-    static const uint8_t kinds[] = {form_of("remount"), form_of("offline-put"), form_of("offline-unlink")};
+    static const uint8_t kinds[] = {form_of("remount"), form_of("offline-put"), form_of("offline-chmod")};
     return {kinds[numbers_.below(3)], numbers_.below(kPaths.size())};
   }
 
