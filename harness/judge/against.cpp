@@ -81,6 +81,14 @@ void forbid_other_xattrs(Tree& expected, const Tree& observed) {
       forbid_other_xattrs(child, it->second);
 }
 
+// Both have the same trouble with a node: in that they agree.
+void forget_common_trouble(Tree& reference, Tree& observed) {
+  if (reference.trouble == observed.trouble) reference.trouble = observed.trouble = "";
+  for (auto& [name, child] : reference.children)
+    if (auto it = observed.children.find(name); it != observed.children.end())
+      forget_common_trouble(child, it->second);
+}
+
 class Agreement {
  public:
   Agreement(Outcome outcome, const Observation& seen, const Observation& reference, bool compare_upper)
@@ -187,6 +195,7 @@ class Agreement {
 
 std::vector<TreeDifference> compare_snapshots(Tree& reference, Tree& observed) {
   reduce(reference), reduce(observed);
+  forget_common_trouble(reference, observed);
   forbid_other_xattrs(reference, observed);
   return compare_trees(reference, observed);
 }
