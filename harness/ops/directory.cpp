@@ -50,7 +50,7 @@ Sys<std::vector<DirEntry>> read_directory(int dir) {
   const auto all = for_each_entry(dir, buffer, [&](const dirent64& raw) {
     if (std::strcmp(raw.d_name, ".") != 0 && std::strcmp(raw.d_name, "..") != 0)
       entries.push_back(entry_from(raw));
-    return true;
+    return entries.size() <= kMostEntries;
   });
   if (!all) return failed(all.error());
   return entries;

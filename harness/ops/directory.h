@@ -41,7 +41,10 @@ Sys<void> for_each_entry(int dir, std::span<char> buffer, Visit visit) {
   }
 }
 
-// All entries but "." and "..".
+// A directory with more entries than this is one that does not end.
+inline constexpr size_t kMostEntries = 1'000'000;
+
+// All entries but "." and ".."; of an endless directory kMostEntries + 1.
 Sys<std::vector<DirEntry>> read_directory(int dir);
 
 // Remembers the calling thread's current directory and returns to it. Attributes of links and special files

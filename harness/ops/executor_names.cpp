@@ -56,13 +56,16 @@ Sys<off_t> move_to_start(const Operands& operands, int fd) {
   return operands.vfs.lseek(fd, 0, rewind ? SEEK_SET : SEEK_CUR);
 }
 
+// No case has directories this large: a subject with an endless one is not listened to for ever.
+constexpr int64_t kMostListed = 100'000;
+
 // All entries from the descriptor's position on, or `count`.
 StepResult entries_of(const Operands& operands, int fd) {
   const auto start = move_to_start(operands, fd);
   if (!start) return failure(start.error());
   int64_t position = *start;
   Json entries = Json::array(), types = Json::object(), inos = Json::object();
-  auto left = static_cast<size_t>(operands.number("count", INT32_MAX));
+  auto left = static_cast<size_t>(operands.number("count", kMostListed));
   while (left > 0) {
     auto some = operands.vfs.readdir(fd, std::min<size_t>(left, 1024));
     if (!some) return failure(some.error());

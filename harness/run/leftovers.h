@@ -1,0 +1,90 @@
+// Leftovers: for tests - what a run left behind on this machine: processes, mounts, temporary files.
+#pragma once
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+
+namespace ovlcheck {
+
+class Leftovers {
+ public:
+  // What is there now. From now on orphans become children of this process, so that none can hide.
+  static Leftovers now() {
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    Leftovers all;
+    all.processes_ = descendants();
+    std::ifstream mounts("/proc/self/mountinfo");
+    for (std::string line; std::getline(mounts, line);) all.mounts_.insert(line);
+    std::error_code unreadable;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::temp_directory_path(), unreadable))
+      if (entry.path().filename().string().starts_with("ovlcheck-")) all.files_.insert(entry.path());
+    return all;
+  }
+
+  // What there is more than before, in words; "" if there is nothing more, at latest after `limit`.
+  std::string difference(std::chrono::milliseconds limit) const {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+      while (waitpid(-1, nullptr, WNOHANG) > 0) {
+      }
+      const std::string words = more_than(*this, now());
+      if (words.empty() || std::chrono::steady_clock::now() > deadline) return words;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+ private:
+  static std::string more_than(const Leftovers& before, const Leftovers& after) {
+    std::string words;
+    for (const auto& [pid, name] : after.processes_)
+      if (!before.processes_.contains(pid)) words += "process " + std::to_string(pid) + " " + name + "\n";
+    for (const auto& mount : after.mounts_)
+      if (!before.mounts_.contains(mount)) words += "mount " + mount + "\n";
+    for (const auto& file : after.files_)
+      if (!before.files_.contains(file)) words += "file " + file + "\n";
+    return words;
+  }
+
+  static std::map<int, std::string> descendants() {
+    std::map<int, std::pair<int, std::string>> all;  // pid -> parent, name
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string pid = entry.path().filename();
+      if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+      std::ifstream file(entry.path() / "stat");
+      std::stringstream text;
+      text << file.rdbuf();
+      const std::string stat = text.str();
+      const auto open = stat.find('('), close = stat.rfind(')');
+      if (close == std::string::npos) continue;  // has just ended
+      std::istringstream rest(stat.substr(close + 1));
+      char state = 0;
+      int parent = 0;
+      rest >> state >> parent;
+      all[std::stoi(pid)] = {parent, stat.substr(open + 1, close - open - 1)};
+    }
+    std::map<int, std::string> own;
+    for (const auto& [pid, process] : all) {
+      int ancestor = process.first;
+      while (ancestor > 1 && ancestor != getpid() && all.contains(ancestor)) ancestor = all[ancestor].first;
+      if (ancestor == getpid()) own[pid] = process.second;
+    }
+    return own;
+  }
+
+  std::map<int, std::string> processes_;
+  std::set<std::string> mounts_;
+  std::set<std::string> files_;
+};
+
+}  // namespace ovlcheck
