@@ -59,7 +59,11 @@ class Mount {
   // Takes it down cleanly; EBUSY etc. as errno. All views must have let go.
   virtual Sys<void> unmount() = 0;
   // Says how the subject's own process ended, if it has one and it has ended; else nothing.
-  virtual std::optional<std::string> died() { return std::nullopt; }
+  // `broken`: the mount answers like one whose process is gone, which may still be about to end.
+  virtual std::optional<std::string> died(bool broken = false) {
+    (void)broken;
+    return std::nullopt;
+  }
 };
 
 class Adapter {
@@ -101,6 +105,10 @@ std::string display_name(const std::string& name);
 
 // Throws BadCase if that is no template of a mount command.
 void check_mount_command(const std::string& command);
+
+// The command lines by which a subject is mounted and asked, and the file that describes it; none if it needs
+// no program. Throws BadCase.
+std::vector<std::string> commands_of(const SubjectName& name);
 
 // The adapter of that subject for a worker in `environment`; throws BadCase (with the known kinds) for an
 // unknown one.

@@ -63,6 +63,17 @@ void check_subject(const std::string& name) {
                                 kind, fmt::join(known, ", ")));
 }
 
+std::vector<std::string> commands_of(const SubjectName& name) {
+  if (!name.command.empty()) return {name.command};
+  if (!is_descriptor_file(name.kind)) return {};
+  const Descriptor descriptor = load_descriptor(name.kind);
+  std::vector<std::string> all = {name.kind};
+  for (const auto* command :
+       {&descriptor.mount, &descriptor.mount_read_only, &descriptor.unmount, &descriptor.version_command})
+    all.insert(all.end(), command->begin(), command->end());
+  return all;
+}
+
 std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment& environment) {
   if (!name.command.empty())
     return make_fuse_adapter(descriptor_for_command(name.command), environment, name.options);

@@ -21,6 +21,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+constexpr milliseconds kDyingLimit(1000);
+
 // Which mount a directory belongs to. Kernels before 5.8 leave `mount` 0, then the device tells.
 struct Identity {
   uint64_t mount = 0;
@@ -92,7 +94,7 @@ class FuseMount : public Mount {
   Vfs& vfs() override { return *vfs_; }
   int directory() override { return root_.get(); }
   Sys<void> unmount() override;
-  std::optional<std::string> died() override;
+  std::optional<std::string> died(bool broken) override;
 
   // Waits until the mount is there, then until it answers.
   tl::expected<void, MountError> come_up(const Identity& before, const Fd& mount_table);
@@ -208,10 +210,13 @@ Sys<void> FuseMount::unmount() {
   return failed(ETIMEDOUT);
 }
 
-std::optional<std::string> FuseMount::died() {
-  if (!mounted_ || !daemon_->has_ended()) return std::nullopt;
+std::optional<std::string> FuseMount::died(bool broken) {
+  if (!mounted_) return std::nullopt;
+  // The connection breaks when the dying process closes it; until it is gone it may yet write a core.
+  if (!broken && !daemon_->has_ended()) return std::nullopt;
   // An actor's root and rights would hide the rest of the world.
   if (!go_home()) return descriptor_.name + " ended";
+  if (broken && !daemon_->wait(kDyingLimit)) return std::nullopt;
   if (!daemon_->wait(milliseconds(0)) || answers()) return std::nullopt;
   const std::optional<int> status = daemon_->status();
   return descriptor_.name + " " + (status ? describe_end(*status) : "is gone") +

@@ -39,7 +39,7 @@ class KernelMount : public Mount {
   int directory() override { return root_.get(); }
 
   Sys<void> unmount() override {
-    vfs_->let_go();
+    if (vfs_) vfs_->let_go();
     vfs_.reset();
     root_.reset();
     if (fchdir(case_dir_) != 0) return failed(errno);

@@ -28,6 +28,7 @@ struct RunOptions {
   std::string against;
   std::string privilege = "auto";
   std::string scratch, scratch_fs, lower_fs;
+  std::vector<std::string> shown;
   unsigned repeat = 1;
   std::string shard;  // "2/8"
   AttachRequest attach;
@@ -116,6 +117,8 @@ SuiteRequest request_from(const RunOptions& options) {
   pool.sandbox.scratch_fs = options.scratch_fs;
   pool.sandbox.lower_fs = options.lower_fs;
   check_file_systems(options);
+  for (const auto& folder : options.shown)
+    pool.sandbox.shown.push_back(std::filesystem::canonical(folder).string());
   for (const auto& name : options.subjects) pool.subjects.push_back(subject_request(name));
   if (options.mount_command) {
     check_mount_command(*options.mount_command);
@@ -179,6 +182,11 @@ void add_run(CLI::App& app, int& status) {
                    "Make read-only images of the lower layers; with --privilege root")
       ->type_name("FS")
       ->check(CLI::IsMember(image_file_systems()));
+  ->add_option(
+      "--show", options->shown,
+      "Folder that subjects' programs need to read, besides the system's and their own; may be repeated")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
   command->add_option("--repeat", options->repeat, "Run every case that often")
       ->capture_default_str()
       ->type_name("N");

@@ -18,6 +18,7 @@
 #include <set>
 
 #include "harness/ops/child.h"
+#include "harness/ops/confine.h"
 #include "harness/ops/directory.h"
 #include "harness/ops/inotify_names.h"
 #include "harness/ops/thread_place.h"
@@ -473,7 +474,9 @@ class KernelVfs : public Vfs {
         [&] {
           if (::fchdir(place_.cwd) != 0) return errno;
           ::umask(place_.umask);
-          return is_mounter_ ? 0 : drop_to(*place_.credentials);
+          if (const int error = confine_program(); error != 0) return error;
+          if (const int error = is_mounter_ ? 0 : drop_to(*place_.credentials); error != 0) return error;
+          return give_up_capabilities();
         },
         [&] { execute(argv.data(), const_cast<char* const*>(kEnvironment)); });
   }

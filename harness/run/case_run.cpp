@@ -20,6 +20,7 @@
 #include "harness/ops/kernel_vfs.h"
 #include "harness/ops/layers.h"
 #include "harness/run/lower_images.h"
+#include "harness/run/namespaces.h"
 #include "harness/run/other_overlays.h"
 #include "harness/run/requirements.h"
 
@@ -53,11 +54,13 @@ bool has_privileged_file(const Tree& tree) {
 
 class CaseRun {
  public:
-  // `watches_steps`: find out for every single step which layers it changed.
-  CaseRun(const Case& c, Adapter& adapter, const Sandbox& sandbox, Progress& progress, const Stage* stage,
+  // `has_daemon`: a process serves the mount. `watches_steps`: find out for every single step which layers it
+  // changed.
+  CaseRun(const Case& c, Adapter& adapter, bool has_daemon, const Sandbox& sandbox, Progress& progress, const Stage* stage,
           bool watches_steps)
       : case_(c),
         adapter_(adapter),
+        has_daemon_(has_daemon),
         sandbox_(sandbox),
         progress_(progress),
         stage_(stage),
@@ -232,9 +235,18 @@ class CaseRun {
         stop("unmount a volume");
     }
     auto down = mount_->unmount();
+    // A program that was left in the background may sit in it. A daemon would be hit as well.
+    if (!down && down.error() == EBUSY && !has_daemon_) {
+      end_strays();
+      down = mount_->unmount();
+    }
     if (!down && mount_->died()) throw Stop{End::crash, *mount_->died()};
     if (!down) stop("unmount", down.error());
     mount_.reset();
+  }
+
+  void stop_if_dead(bool broken) {
+    if (auto death = mount_->died(broken)) throw Stop{End::crash, *death};
   }
 
   // ---- steps
@@ -248,8 +260,12 @@ class CaseRun {
     // Layers are looked at with the worker's own credentials, whoever acted.
     if (!step.actor.empty() || !step.tracks.empty())
       if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
-    if (mount_ && result.error != 0)
-      if (auto death = stage_ ? stage_->died() : mount_->died()) throw Stop{End::crash, *death};
+    if (mount_ && result.error != 0) {
+      if (!stage_)
+        stop_if_dead(result.error == ENOTCONN || result.error == ECONNABORTED);
+      else if (auto death = stage_->died())
+        throw Stop{End::crash, *death};
+    }
     if (!watched) return result;
     fingerprints_ = fingerprints();
     for (size_t i = 0; i < before.size(); ++i)
@@ -518,6 +534,7 @@ class CaseRun {
 
   void look(Observation& seen) {
     if (mount_) seen.trees["merged"] = look_at("merged");
+    if (mount_ && !seen.trees["merged"].trouble.empty()) stop_if_dead(true);
     if (!adapter_.has_layers()) return;
     std::set<std::string> wanted;
     collect_layers(case_.after, wanted);
@@ -534,6 +551,7 @@ class CaseRun {
   static inline long next_directory_ = 0;
   const Case& case_;
   Adapter& adapter_;
+  const bool has_daemon_;
   const Sandbox& sandbox_;
   Progress& progress_;
   const Stage* stage_;
@@ -592,13 +610,14 @@ Observation run_case(const Case& c, Adapter& adapter, const std::string& subject
     return seen;
   }
   const Observation blank = seen;
+  const bool has_daemon = subject_kind != "kernel";
   try {
     // A foreign stage cannot be used twice.
-    CaseRun quick(c, adapter, sandbox, progress, stage, stage && stage->is_foreign());
+    CaseRun quick(c, adapter, has_daemon, sandbox, progress, stage, stage && stage->is_foreign());
     quick.run(seen);
     if (quick.must_look_closer()) {
       seen = blank;
-      CaseRun(c, adapter, sandbox, progress, nullptr, true).run(seen);
+      CaseRun(c, adapter, has_daemon, sandbox, progress, nullptr, true).run(seen);
     }
   } catch (const BadCase& bad) {
     seen.end = End::error;

@@ -1,4 +1,4 @@
-// Leftovers: for tests - what a run left behind on this machine: processes, mounts, temporary files.
+// Leftovers: for tests - what a run left behind on this machine: processes and mounts.
 #pragma once
 
 #include <sys/prctl.h>
@@ -25,10 +25,6 @@ class Leftovers {
     all.processes_ = descendants();
     std::ifstream mounts("/proc/self/mountinfo");
     for (std::string line; std::getline(mounts, line);) all.mounts_.insert(line);
-    std::error_code unreadable;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(std::filesystem::temp_directory_path(), unreadable))
-      if (entry.path().filename().string().starts_with("ovlcheck-")) all.files_.insert(entry.path());
     return all;
   }
 
@@ -51,8 +47,6 @@ class Leftovers {
       if (!before.processes_.contains(pid)) words += "process " + std::to_string(pid) + " " + name + "\n";
     for (const auto& mount : after.mounts_)
       if (!before.mounts_.contains(mount)) words += "mount " + mount + "\n";
-    for (const auto& file : after.files_)
-      if (!before.files_.contains(file)) words += "file " + file + "\n";
     return words;
   }
 
@@ -84,7 +78,6 @@ class Leftovers {
 
   std::map<int, std::string> processes_;
   std::set<std::string> mounts_;
-  std::set<std::string> files_;
 };
 
 }  // namespace ovlcheck

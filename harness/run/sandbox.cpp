@@ -1,23 +1,23 @@
 #include "harness/run/sandbox.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <utility>
@@ -26,12 +26,17 @@
 #include "harness/ops/fd.h"
 #include "harness/ops/filesystem_type.h"
 #include "harness/ops/layers.h"
+#include "harness/run/host_view.h"
 #include "harness/run/image_mount.h"
+#include "harness/run/namespaces.h"
 
 namespace ovlcheck {
 namespace {
 
 constexpr const char* kScratch = "/scratch";
+constexpr const char* kScratchLimits = "mode=0755,size=512m,nr_inodes=200k";
+constexpr int kMostPids = 2048;
+constexpr const char* kPrefix = "ovlcheck-";
 
 constexpr std::pair<Privilege, const char*> kPrivileges[] = {{Privilege::automatic, "auto"},
                                                              {Privilege::user_namespace, "userns"},
@@ -40,62 +45,6 @@ constexpr std::pair<Privilege, const char*> kPrivileges[] = {{Privilege::automat
 
 [[noreturn]] void broken(const std::string& what, int error = errno) {
   throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
-// One write(2), as the kernel demands for id maps.
-bool write_file(const char* path, const std::string& text) {
-  Fd file(open(path, O_WRONLY | O_CLOEXEC));
-  return file && write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
-
-// The id map that gives a child namespace the ids this one has, up to 65535, so that some stay unmapped.
-std::string same_ids(const char* map_file) {
-  std::ifstream file(map_file);
-  std::string map;
-  for (unsigned long inside, outside, count; file >> inside >> outside >> count;) {
-    if (inside >= 65536) continue;
-    map += std::to_string(inside) + " " + std::to_string(inside) + " " +
-           std::to_string(std::min(count, 65536 - inside)) + "\n";
-  }
-  return map;
-}
-
-// Enters a user namespace as its root. Returns false (with errno) if that cannot be had.
-bool enter_user_namespace() {
-  const uid_t uid = geteuid();
-  const gid_t gid = getegid();
-  const std::string uids = same_ids("/proc/self/uid_map"), gids = same_ids("/proc/self/gid_map");
-  if (uid != 0) {
-    if (unshare(CLONE_NEWUSER) != 0) return false;
-    // Without privilege only the own ids can be mapped, and only with setgroups(2) switched off.
-    return write_file("/proc/self/setgroups", "deny") &&
-           write_file("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1\n") &&
-           write_file("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1\n");
-  }
-  // The maps of more than one id must be written from outside, by a process that stays in the old namespace.
-  int ready[2];
-  if (pipe2(ready, O_CLOEXEC) != 0) return false;
-  Fd reader(ready[0]), writer(ready[1]);
-  const std::string target = "/proc/" + std::to_string(getpid());
-  const pid_t helper = fork();
-  if (helper < 0) return false;
-  if (helper == 0) {
-    char byte;
-    writer.reset();
-    if (read(reader.get(), &byte, 1) != 1) _exit(1);
-    _exit(write_file((target + "/uid_map").c_str(), uids) && write_file((target + "/gid_map").c_str(), gids)
-              ? 0
-              : 1);
-  }
-  const bool entered = unshare(CLONE_NEWUSER) == 0;
-  const int error = errno;
-  if (entered && write(writer.get(), "x", 1) != 1) return false;
-  writer.reset();
-  int status = 0;
-  if (waitpid(helper, &status, 0) != helper) return false;
-  if (!entered) errno = error;
-  if (entered && status != 0) errno = EPERM;
-  return entered && status == 0;
 }
 
 std::string filesystem_name(int directory) {
@@ -113,48 +62,50 @@ bool has_fuse_device() {
          info.st_rdev == makedev(10, 229);
 }
 
-// Splits off the process that will be pid 1 of the new pid namespace; the one outside waits for it. They and
-// the daemons that a case starts become a process group, to be killed together: a process that waits for a
-// FUSE daemon's answer does not die before the daemon does.
-void fork_into_pid_namespace() {
-  if (getpgrp() != getpid() && setpgid(0, 0) != 0) broken("setpgid");
-  const pid_t child = fork();
-  if (child < 0) broken("fork");
-  if (child == 0) {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) broken("prctl(PR_SET_PDEATHSIG)");
-    return;
+// What a worker's programs may know of the environment: CI systems keep secrets there.
+void forget_environment() {
+  std::vector<std::string> names;
+  for (char** variable = environ; *variable; ++variable) {
+    const std::string_view text = *variable;
+    const std::string name(text.substr(0, text.find('=')));
+    const bool harmless = name == "PATH" || name == "LANG" || name == "TZ" || name == "TERM" ||
+                          name == "LD_LIBRARY_PATH" || name == "TMPDIR" || name.starts_with("LC_") ||
+                          name.ends_with("SAN_OPTIONS");
+    if (!harmless) names.push_back(name);
   }
-  // Only the worker may hold the pipes, or nobody would notice its end.
-  (void)close(STDIN_FILENO);
-  (void)close(STDOUT_FILENO);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) _exit(3);
-  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  for (const auto& name : names) (void)unsetenv(name.c_str());
 }
 
-// Shows one entry of the old root (below /host) at its old place, read-only.
-void show_host_entry(const std::string& name) {
-  const std::string from = "/host/" + name, to = "/" + name;
+// Where memory runs out, a worker goes first; where it crashes, nobody wants its core.
+void be_expendable() {
+  std::ofstream("/proc/self/oom_score_adj") << 500;
+  const rlimit no_core = {0, 0};
+  (void)setrlimit(RLIMIT_CORE, &no_core);
+}
+
+// A directory of that name whose maker was killed before it could remove it: nobody holds its lock.
+void remove_if_abandoned(int base, const char* name) {
+  Fd directory(openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info;
-  if (lstat(from.c_str(), &info) != 0) return;
-  if (S_ISLNK(info.st_mode)) {
-    char target[4096];
-    const ssize_t length = readlink(from.c_str(), target, sizeof target - 1);
-    if (length < 0) broken("readlink " + from);
-    target[length] = '\0';
-    if (symlink(target, to.c_str()) != 0) broken("symlink " + to);
-    return;
+  if (!directory || fstat(directory.get(), &info) != 0) return;
+  if (info.st_uid != geteuid() && info.st_uid != foreign_root()) return;
+  if (flock(directory.get(), LOCK_EX | LOCK_NB) != 0) return;
+  // What resists is tried again next time.
+  if (remove_below(directory.get())) (void)unlinkat(base, name, AT_REMOVEDIR);
+}
+
+void remove_abandoned(const std::string& base) {
+  std::error_code unreadable;
+  const Fd fd(open(base.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (const auto& entry : std::filesystem::directory_iterator(base, unreadable)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kPrefix) && name.size() == std::strlen(kPrefix) + 6)
+      remove_if_abandoned(fd.get(), name.c_str());
   }
-  if (!S_ISDIR(info.st_mode)) return;
-  if (mkdir(to.c_str(), 0755) != 0) broken("mkdir " + to);
-  // What cannot be bound stays an empty directory: a program that needs it says so itself.
-  if (mount(from.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return;
-  struct mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  if (mount_setattr(AT_FDCWD, to.c_str(), AT_RECURSIVE, &attributes, sizeof attributes) != 0 &&
-      mount(nullptr, to.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0)
-    broken("make " + to + " read-only");
+}
+
+std::string absolute(const std::string& folder) {
+  return std::filesystem::canonical(folder).string();
 }
 
 // Mounts a new file system over a directory that nobody misses, in a mount namespace of this process, and
@@ -201,37 +152,13 @@ Sandbox::Sandbox(SandboxRequest request) {
   environment_.kernel = system.release;
   environment_.privilege = "none";
 
-  const bool want_namespace =
-      request.privilege == Privilege::automatic || request.privilege == Privilege::user_namespace;
-  const bool real_root = geteuid() == 0;
-  if (want_namespace && enter_user_namespace()) {
-    environment_.privilege = "userns";
-  } else if (request.privilege == Privilege::user_namespace) {
-    throw std::runtime_error(
-        std::string("no user namespace to be had (") + std::strerror(errno) +
-        "): check /proc/sys/user/max_user_namespaces and the container's seccomp profile");
-  } else if (request.privilege == Privilege::root && !real_root) {
+  if (request.privilege == Privilege::root && geteuid() != 0)
     throw std::runtime_error("--privilege root needs to be run by root");
-  } else if (request.privilege != Privilege::none && real_root) {
-    // Root of a namespace that was there already has no more rights than in one of ours.
-    environment_.privilege = is_real_root() ? "root" : "userns";
-  }
-
-  if (environment_.privilege != "none") {
-    if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS) == 0) {
-      fork_into_pid_namespace();
-      if (!request.scratch.empty()) make_directory(request.scratch);
-      switch_root();
-    } else if (request.privilege == Privilege::automatic) {
-      environment_.privilege = "none";
-    } else {
-      broken("unshare of mount, pid, ipc, net and uts namespaces");
-    }
-  }
-  if (environment_.privilege == "none") {
-    const char* temporary = std::getenv("TMPDIR");
-    make_directory(!request.scratch.empty() ? request.scratch : temporary && *temporary ? temporary : "/tmp");
-  }
+  forget_environment();
+  be_expendable();
+  block_signals();
+  if (!request.scratch.empty()) make_directory(absolute(request.scratch));
+  if (request.privilege == Privilege::none || !enter_namespaces(request)) stay_outside();
   open_scratch();
   if (!request.lower_fs.empty() && environment_.privilege != "root")
     throw std::runtime_error("--lower-fs " + request.lower_fs +
@@ -246,56 +173,108 @@ Sandbox::Sandbox(SandboxRequest request) {
   environment_.dev_fuse = has_fuse_device();
 }
 
-Sandbox::~Sandbox() {
-  if (!own_directory_) return;
-  // Best effort at the very end; a node that resists is named by nobody else either.
-  (void)remove_below(directory_);
-  (void)unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+// Returns false if there are none to be had and that is no reason to give up.
+bool Sandbox::enter_namespaces(const SandboxRequest& request) {
+  const bool real_root = geteuid() == 0;
+  const bool wants_root = real_root && request.privilege != Privilege::user_namespace;
+  const bool wants_user = request.privilege != Privilege::root;
+  const UserNamespace user = best_user_namespace();
+  // Mounts that real root has made are out of reach of a namespace where it is a stranger.
+  bool viewed = false;
+  const auto view = [&] {
+    if (viewed || unshare(CLONE_NEWNS) != 0) return viewed;
+    enter_host_view({request.shown, path_, !request.lower_fs.empty()});
+    return viewed = true;
+  };
+  Birth birth;
+  if (wants_user) {
+    if (user == UserNamespace::other_ids && own_directory_ &&
+        fchown(lock_.get(), foreign_root(), foreign_root()) != 0)
+      broken("give " + path_ + " to the worker");
+    birth = clone_into_namespaces(user == UserNamespace::other_ids && view() ? user : UserNamespace::own_ids);
+    environment_.privilege = "userns";
+  }
+  if (birth.child < 0 && wants_root && view()) {
+    birth = clone_into_namespaces(UserNamespace::none);
+    environment_.privilege = "root";
+  }
+  if (birth.child < 0) {
+    environment_.privilege = "none";
+    if (!viewed && request.privilege == Privilege::automatic) return false;
+    throw std::runtime_error(
+        std::string(wants_user ? "no user namespace" : "no mount and pid namespace") + " to be had (" +
+        std::strerror(birth.error ? birth.error : EPERM) +
+        "): check /proc/sys/user/max_user_namespaces and the container's seccomp profile");
+  }
+  if (birth.child > 0) wait_outside(birth.child, [this] { discard_directory(); });
+  if (!viewed) enter_host_view({request.shown, path_, !request.lower_fs.empty()});
+  settle_inside();
+  return true;
 }
 
-void Sandbox::switch_root() {
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) broken("make mounts private");
-  const char* base = nullptr;
-  for (const char* candidate : {"/tmp", "/mnt", "/run", "/var"})
-    if (!base && mount("ovlcheck", candidate, "tmpfs", 0, "mode=0755") == 0) base = candidate;
-  if (!base) broken("mount a tmpfs for the worker's root");
-  const std::string root = base;
-  if (mkdir((root + "/host").c_str(), 0755) != 0) broken("mkdir host");
-  if (mkdir((root + kScratch).c_str(), 0755) != 0) broken("mkdir scratch");
-  if (own_directory_) {
-    const std::string source = "/proc/self/fd/" + std::to_string(parent_.get()) + "/" + name_;
-    if (mount(source.c_str(), (root + kScratch).c_str(), nullptr, MS_BIND, nullptr) != 0)
-      broken("bind " + path_);
-  }
-  if (syscall(SYS_pivot_root, root.c_str(), (root + "/host").c_str()) != 0) broken("pivot_root");
-  if (chdir("/") != 0) broken("chdir /");
+// Of processes in the namespace, real root's too, which no resource limit holds for. Before Linux 6.14 the
+// number is the whole machine's and nothing to touch.
+void Sandbox::limit_processes() const {
+  if (version_in_range(environment_.kernel, ">=6.14"))
+    std::ofstream(std::string(kHiddenProc) + "/sys/kernel/pid_max") << kMostPids;
+}
 
-  DIR* listing = opendir("/host");
-  if (!listing) broken("list the host's root");
-  while (const dirent* entry = readdir(listing)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != ".." && name != "proc" && name != "host" && name != kScratch + 1)
-      show_host_entry(name);
-  }
-  (void)closedir(listing);
-  if (mkdir("/proc", 0555) != 0) broken("mkdir /proc");
-  // Refused where the host's own /proc is partly covered (some containers); then scripts cannot be executed.
-  (void)mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
-  if (umount2("/host", MNT_DETACH) != 0) broken("detach the host's root");
-
+void Sandbox::settle_inside() {
   path_ = kScratch;
-  if (!own_directory_ && mount("ovlcheck", kScratch, "tmpfs", 0, "mode=0755") != 0)
-    broken("mount the scratch tmpfs");
+  // Real root could reach the whole machine by way of /proc.
+  const unsigned long flags =
+      MS_NOSUID | MS_NODEV | MS_NOEXEC | (environment_.privilege == "root" ? MS_RDONLY : 0);
+  // Refused where the host's own /proc is partly covered (some containers); then scripts cannot be executed.
+  (void)mount("proc", "/proc", "proc", flags, nullptr);
+  limit_processes();
+  // In a namespace of strangers it is locked, and out of sight.
+  (void)umount2(kHiddenProc, MNT_DETACH);
+  if (!own_directory_) mount_scratch();
+  const pid_t worker = fork();
+  if (worker < 0) broken("fork");
+  if (worker > 0) be_init(worker);
+  unblock_signals();
+}
+
+// Without namespaces nothing but the scratch directory needs to be looked after.
+void Sandbox::stay_outside() {
+  const char* temporary = std::getenv("TMPDIR");
+  if (!own_directory_) make_directory(absolute(temporary && *temporary ? temporary : "/tmp"));
+  const pid_t worker = fork();
+  if (worker < 0) broken("fork");
+  if (worker > 0) wait_outside(worker, [this] { discard_directory(); });
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) broken("prctl(PR_SET_PDEATHSIG)");
+  unblock_signals();
+}
+
+void Sandbox::mount_scratch() {
+  if (mount("ovlcheck", kScratch, "tmpfs", MS_NODEV, kScratchLimits) != 0) broken("mount the scratch tmpfs");
 }
 
 void Sandbox::make_directory(const std::string& base) {
-  std::string pattern = base + "/ovlcheck-XXXXXX";
-  if (!mkdtemp(pattern.data())) broken("make a directory in " + base);
-  path_ = pattern;
-  name_ = pattern.substr(base.size() + 1);
-  parent_ = Fd(open(base.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!parent_) broken("open " + base);
-  own_directory_ = true;
+  remove_abandoned(base);
+  for (;;) {
+    std::string pattern = base + "/" + kPrefix + "XXXXXX";
+    if (!mkdtemp(pattern.data())) broken("make a directory in " + base);
+    path_ = pattern;
+    name_ = pattern.substr(base.size() + 1);
+    parent_ = Fd(open(base.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!parent_) broken("open " + base);
+    lock_ = Fd(openat(parent_.get(), name_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct stat info;
+    // Another one may have taken it for abandoned in the meantime.
+    if (!lock_ || flock(lock_.get(), LOCK_SH) != 0 || fstat(lock_.get(), &info) != 0 || info.st_nlink == 0)
+      continue;
+    own_directory_ = true;
+    return;
+  }
+}
+
+void Sandbox::discard_directory() const {
+  if (!own_directory_) return;
+  // At the very end; what resists is tried again by the next one.
+  (void)remove_below(lock_.get());
+  (void)unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
 }
 
 void Sandbox::open_scratch() {
@@ -315,7 +294,7 @@ void Sandbox::renew() {
   (void)close(directory_);
   // Cheaper than removing file by file: the kernel frees the whole tmpfs when its last user is gone.
   if (umount2(path_.c_str(), MNT_DETACH) != 0) broken("detach the scratch tmpfs");
-  if (mount("ovlcheck", path_.c_str(), "tmpfs", 0, "mode=0755") != 0) broken("mount the scratch tmpfs");
+  mount_scratch();
   open_scratch();
 }
 

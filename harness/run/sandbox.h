@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "adapters/adapter.h"
 #include "harness/ops/fd.h"
@@ -28,18 +29,20 @@ struct SandboxRequest {
   std::string scratch_fs;
   // Lower layers become images of this kind ("erofs", "squashfs"); "" = directories. Needs real root.
   std::string lower_fs;
+  std::vector<std::string> shown = {};  // folders of the host to be seen besides the system's
 };
 
 // Puts the calling, single-threaded process into new user (unless root), mount, pid, ipc, net and uts
-// namespaces with a new root that shows the host read-only and a private scratch directory. Forks: returns
-// only in the child, which is pid 1 of its namespace; the parent waits for it and exits with its status. The
-// child dies with its parent. Throws std::runtime_error with a remedy if `request` cannot be met.
+// namespaces, whose root shows programs of the host read-only and a private scratch directory. As root of the
+// machine its ids are others than root's outside, so that it owns nothing there. Forks: returns only in the
+// worker; outside waits a process that removes the scratch directory in the end and exits with the worker's
+// status, and process 1 of the namespace takes everything in it along when either of them ends. Throws
+// std::runtime_error with a remedy if `request` cannot be met.
 //
 // With Privilege::none nothing is unshared; the scratch directory is a new one in `scratch` or TMPDIR.
 class Sandbox {
  public:
   explicit Sandbox(SandboxRequest request);
-  ~Sandbox();
   Sandbox(const Sandbox&) = delete;
 
   const Environment& environment() const { return environment_; }
@@ -50,17 +53,22 @@ class Sandbox {
   void renew();
 
  private:
-  void switch_root();
+  bool enter_namespaces(const SandboxRequest& request);
+  void settle_inside();
+  void limit_processes() const;
+  void stay_outside();
   void make_directory(const std::string& base);
+  void discard_directory() const;
+  void mount_scratch();
   void open_scratch();
 
   Environment environment_;
   std::string path_;
   int directory_ = -1;
-  // Of a scratch directory of our own (not a tmpfs): where it lies. The descriptor outlives the change of
-  // root.
+  // Of a scratch directory of our own (not a tmpfs): where it lies. The descriptors outlive the change of
+  // root; as long as one process has `lock_`, nobody takes it for abandoned.
   bool own_directory_ = false;
-  Fd parent_;
+  Fd parent_, lock_;
   std::string name_;
 };
 

@@ -6,13 +6,16 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -21,6 +24,8 @@
 #include "harness/judge/judge.h"
 #include "harness/ops/fd.h"
 #include "harness/run/case_run.h"
+#include "harness/run/host_view.h"
+#include "harness/run/namespaces.h"
 #include "harness/run/staging.h"
 
 namespace ovlcheck {
@@ -150,18 +155,11 @@ void report_crash(int signal) {
                      (now.where.empty() ? "" : " in step " + now.where);
     last_words.channel->say(last_answer(now.request, outcome));
   }
-  _exit(128 + signal);
+  end_namespace(128 + signal);
 }
 
-// Ends the worker and, as pid 1, everything in its namespace: a thread whose request a daemon has read cannot
-// be killed before that daemon answers or is gone.
-[[noreturn]] void end_all(int status) {
-  if (getpid() == 1) (void)kill(-1, SIGKILL);
-  _exit(status);
-}
-
-// Ends the worker when a step takes too long or the parent is gone. Killing pid 1 takes everything in the
-// namespaces with it.
+// Ends the worker when a step takes too long or the parent is gone, and with it everything in its namespaces:
+// a thread that waits for a daemon cannot even be killed before that daemon.
 class Watchdog {
  public:
   Watchdog(const Progress& progress, Channel& channel, const std::string& subject, double timeout)
@@ -187,7 +185,7 @@ class Watchdog {
       if (poll(events, 2, 100) < 0 && errno != EINTR) _exit(3);
       if (events[0].revents) return;
       const auto now = progress_.now();
-      if (now.busy && (events[1].revents & (POLLHUP | POLLERR))) end_all(3);
+      if (now.busy && (events[1].revents & (POLLHUP | POLLERR))) end_namespace(3);
       // Idle with the parent gone: the working thread sees the end of its input and ends in order.
       if (events[1].revents) events[1].fd = now.busy ? STDIN_FILENO : -1;
       const std::chrono::duration<double> elapsed = Progress::Clock::now() - now.since;
@@ -205,7 +203,7 @@ class Watchdog {
                     now.where.empty() ? "mounting, looking or unmounting" : "step " + now.where, timeout_);
     outcome.seconds = elapsed;
     channel_.say(last_answer(now.request, outcome));
-    end_all(124);
+    end_namespace(124);
   }
 
   const Progress& progress_;
@@ -216,11 +214,11 @@ class Watchdog {
   std::thread thread_;
 };
 
-// Children that lost their parents become ours as pid 1 of the namespace.
-void reap_orphans() {
-  if (getpid() != 1) return;
-  while (waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
+bool runs_programs(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    return step.op == "run" || step.op == "execve" ||
+           std::any_of(step.tracks.begin(), step.tracks.end(), runs_programs);
+  });
 }
 
 class Worker {
@@ -286,6 +284,8 @@ class Worker {
     const long number = request.at("request").get<long>();
     progress_.begin_case(number, c.name());
     const Observation seen = run_case(c, *adapter_, name_.kind, sandbox_, progress_, stage);
+    // What a program left in the background must not live on in the next case.
+    if (runs_programs(c.steps)) end_strays();
     progress_.end_case();
     Outcome outcome = judge(c, seen, facts(seen), adapter_->has_layers());
     outcome.subject = options_.subject;
@@ -294,7 +294,6 @@ class Worker {
     Json answer = answer_of(number, outcome);
     if (request.value("observe", false)) answer["observation"] = json_from_observation(seen);
     channel_.answer(answer);
-    reap_orphans();
     ++cases_;
   }
 
@@ -317,7 +316,28 @@ class Worker {
 
 }  // namespace
 
+// What is asked for, and the folders where the subject's programs are.
+SandboxRequest with_folders(const WorkerOptions& options) {
+  SandboxRequest request = options.sandbox;
+  std::error_code unknown;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path();
+  if (!own.relative_path().empty()) request.shown.push_back(own.string());
+  SubjectName name = parse_subject(options.subject);
+  name.command = options.mount_command;
+  for (const auto& command : commands_of(name))
+    for (auto& folder : folders_in_command(command)) request.shown.push_back(std::move(folder));
+  return request;
+}
+
+// Of what the parent has open only the three standard descriptors are ours: other workers' channels are not.
+void close_inherited() {
+  if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0) return;
+  // Before Linux 5.9.
+  for (int fd = 3, end = static_cast<int>(sysconf(_SC_OPEN_MAX)); fd < end; ++fd) (void)close(fd);
+}
+
 int run_worker(const WorkerOptions& options) {
+  close_inherited();
   (void)signal(SIGPIPE, SIG_IGN);
   // Ctrl-C reaches the whole foreground group; the parent decides what it means.
   (void)signal(SIGINT, SIG_IGN);
@@ -328,7 +348,7 @@ int run_worker(const WorkerOptions& options) {
     std::unique_ptr<Stage> attached;
     if (options.attach)
       attached = open_stage(options.attach->merged, options.attach->upper, options.attach->lowers);
-    Sandbox sandbox(options.sandbox);
+    Sandbox sandbox(with_folders(options));
     Progress progress;
     Worker worker(options, channel, sandbox, progress, attached.get());
     last_words = {&progress, &channel, options.subject};

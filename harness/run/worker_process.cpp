@@ -60,10 +60,7 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
     error_code ignored;
     to.close(ignored);
     from.close(ignored);
-    if (child && child->is_open()) {
-      if (killed) child->terminate(ignored);
-      child->wait(ignored);
-    }
+    if (child && child->is_open()) child->wait(ignored);
     if (on_end) std::exchange(on_end, nullptr)("");
   }
 
@@ -71,7 +68,7 @@ struct WorkerProcess::State : std::enable_shared_from_this<State> {
   asio::readable_pipe from;
   asio::streambuf buffer;
   std::string outgoing, in_flight;  // whole lines
-  bool finishing = false, killed = false;
+  bool finishing = false;
   WorkerChannel::OnLine on_line;
   WorkerChannel::OnEnd on_end;
   std::unique_ptr<process::process> child;
@@ -91,6 +88,7 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
     arguments.insert(arguments.end(), {"--scratch-fs", options.sandbox.scratch_fs});
   if (!options.sandbox.lower_fs.empty())
     arguments.insert(arguments.end(), {"--lower-fs", options.sandbox.lower_fs});
+  for (const auto& folder : options.sandbox.shown) arguments.insert(arguments.end(), {"--show", folder});
   if (!options.mount_command.empty())
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
   if (options.staged) arguments.push_back("--staged");
@@ -117,6 +115,9 @@ WorkerProcess::~WorkerProcess() {
   state_->on_line = [](const std::string&) {};
   state_->on_end = nullptr;
   kill();
+  // It looks after what is to be removed; it has nothing to wait for.
+  error_code ignored;
+  if (state_->child && state_->child->is_open()) state_->child->wait(ignored);
 }
 
 void WorkerProcess::send(const std::string& line) {
@@ -132,12 +133,8 @@ void WorkerProcess::finish() {
 }
 
 void WorkerProcess::kill() {
-  state_->killed = true;
   error_code ignored;
-  if (state_->child && state_->child->is_open()) {
-    (void)::kill(-state_->child->id(), SIGKILL);  // ESRCH while it has no group of its own yet
-    state_->child->terminate(ignored);
-  }
+  if (state_->child && state_->child->is_open()) state_->child->request_exit(ignored);
   state_->to.close(ignored);
 }
 

@@ -1,4 +1,6 @@
 // The inodes index: hard links of lower files stay one file after copy_up, and their link count is kept.
+#include <climits>
+
 #include "adapters/userspace/userlay/core.h"
 
 namespace userlay {
@@ -31,7 +33,7 @@ nlink_t union_nlink(const std::string& value, nlink_t lower, nlink_t upper) {
   if (value.size() < 3 || (value[0] != 'L' && value[0] != 'U')) return 0;
   char* end = nullptr;
   const long difference = std::strtol(value.c_str() + 1, &end, 10);
-  if (*end != '\0') return 0;
+  if (*end != '\0' || difference < INT_MIN || difference > INT_MAX) return 0;
   const long sum = static_cast<long>(value[0] == 'L' ? lower : upper) + difference;
   return sum > 0 ? static_cast<nlink_t>(sum) : 0;
 }

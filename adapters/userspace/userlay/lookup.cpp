@@ -53,6 +53,8 @@ Result<void> Core::follow_redirect(Search& s, MarkReader& marks, std::string_vie
 Result<RealPtr> Core::find_single(Search& s, const RealPtr& base, int layer, std::string_view element,
                                   std::string_view prefix, std::string_view rest) {
   const bool last_element = rest.empty();
+  // A redirect may hold them; they would lead out of the layer (fs/namei.c, lookup_noperm_common).
+  if (element == "." || element == "..") return tl::unexpected(EACCES);
   if (base->names && base->names->lacks(NameSet::hash(element))) return RealPtr();
   auto at = fds_.child(base, std::string(element));
   if (!at) return forward(at);
