@@ -11,6 +11,7 @@
 
 #include "harness/cli/commands.h"
 #include "harness/report/terminal.h"
+#include "harness/results/flakes.h"
 
 namespace ovlcheck {
 namespace {
@@ -81,11 +82,13 @@ int execute(SuiteRequest request, bool strict) {
   fmt::print("{} of {} outcomes in {:.1f} s ({:.0f} checked operations per second), stored in {}\n",
              result.run.outcomes.size(), total, result.seconds,
              static_cast<double>(result.operations) / std::max(result.seconds, 1e-3), folder);
+  const auto changed = flakes(result.run.outcomes);
+  for (const auto& flake : changed) fmt::print("changed its mind: {}\n", describe(flake));
   if (!result.complete) {
     fmt::print(stderr, "ovlcheck: interrupted; what was done is stored\n");
     return kBroken;
   }
-  return as_expected(result.run, strict) ? kAsExpected : kDeviations;
+  return as_expected(result.run, strict) && changed.empty() ? kAsExpected : kDeviations;
 }
 
 TerminalStyle style_of_stdout() {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <random>
 #include <set>
 #include <stdexcept>
 
@@ -30,6 +31,7 @@ struct RunOptions {
   std::string scratch, scratch_fs, lower_fs;
   std::vector<std::string> shown;
   unsigned repeat = 1;
+  std::optional<unsigned> shuffle;
   std::string shard;  // "2/8"
   AttachRequest attach;
   bool staged = false;
@@ -108,6 +110,7 @@ SuiteRequest request_from(const RunOptions& options) {
   request.clauses = options.selection.clauses();
   request.suite = suite_info(pool.cases);
   if (!options.shard.empty()) keep_shard(pool.cases, options.shard);
+  if (options.shuffle) std::shuffle(pool.cases.begin(), pool.cases.end(), std::mt19937(*options.shuffle));
   options.execute.apply(request);
   if (options.execute.resume && options.repeat > 1)
     throw std::invalid_argument("--resume and --repeat exclude each other");
@@ -187,8 +190,12 @@ void add_run(CLI::App& app, int& status) {
       "Folder that subjects' programs need to read, besides the system's and their own; may be repeated")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
-  command->add_option("--repeat", options->repeat, "Run every case that often")
+  command
+      ->add_option("--repeat", options->repeat,
+                   "Run every case that often and tell which ones change their mind")
       ->capture_default_str()
+      ->type_name("N");
+  command->add_option("--shuffle", options->shuffle, "Run the cases in another order; the seed of it")
       ->type_name("N");
   command
       ->add_option("--shard", options->shard, "Only the I-th of N parts of the cases; join them with `merge`")

@@ -59,7 +59,8 @@ class Pool {
     Queue* queue = nullptr;
     std::deque<size_t> in_hand;
     bool greeted = false;
-    bool told = false;  // its last answer was that it ends
+    bool told = false;     // its last answer was that it ends
+    bool garbled = false;  // it said something that is no answer
     std::unique_ptr<WorkerChannel> worker;
     std::unique_ptr<asio::steady_timer> silence;
     std::list<Slot>::iterator self;
@@ -140,21 +141,46 @@ class Pool {
     if (slot.in_hand.empty()) slot.worker->finish();
   }
 
+  struct Answer {
+    size_t request = 0;
+    Outcome outcome;
+    std::optional<Observation> observation;
+    bool last = false;
+  };
+
+  // Nothing if it is no answer to what the worker was asked.
+  static std::optional<Answer> read_answer(const Slot& slot, const Json& word) {
+    Answer answer;
+    try {
+      answer.request = word.at("request").get<size_t>();
+      answer.outcome = outcome_from_json(word.at("outcome"));
+      if (word.contains("observation")) answer.observation = observation_from_json(word["observation"]);
+      answer.last = word.value("last", false);
+    } catch (const std::exception&) {
+      return std::nullopt;
+    }
+    if (slot.in_hand.empty() || answer.request != slot.in_hand.front()) return std::nullopt;
+    return answer;
+  }
+
   void on_line(Slot& slot, const std::string& line) {
-    const Json word = Json::parse(line);
-    if (word.contains("broken")) return on_broken(slot, word["broken"].get<std::string>());
-    if (word.contains("hello")) return on_hello(slot, word["hello"]);
-    if (slot.in_hand.empty() || word.at("request").get<size_t>() != slot.in_hand.front())
-      throw std::runtime_error("a worker for " + slot.queue->subject.name + " answers what it was not asked");
+    if (slot.garbled) return;
+    const Json word = Json::parse(line, nullptr, false);
+    if (word.is_object() && word.contains("broken") && word["broken"].is_string())
+      return on_broken(slot, word["broken"].get<std::string>());
+    if (word.is_object() && word.contains("hello") && !slot.greeted) return on_hello(slot, word["hello"]);
+    auto answer = read_answer(slot, word);
+    if (!answer) {
+      // It is not itself any more; what it had in hand was its undoing.
+      slot.garbled = true;
+      return slot.worker->kill();
+    }
     expect_word(slot);
     const Case& c = case_of(slot.in_hand.front());
     slot.in_hand.pop_front();
-    std::optional<Observation> observation;
-    if (word.contains("observation")) observation = observation_from_json(word["observation"]);
-    Outcome outcome = outcome_from_json(word.at("outcome"));
-    outcome.subject = slot.queue->subject.name;
-    events_.on_outcome(outcome, c, std::move(observation));
-    slot.told = word.value("last", false);
+    answer->outcome.subject = slot.queue->subject.name;
+    events_.on_outcome(answer->outcome, c, std::move(answer->observation));
+    slot.told = answer->last;
     if (!slot.told) top_up(slot);
   }
 
@@ -196,7 +222,8 @@ class Pool {
     events_.on_outcome(outcome, case_of(number), std::nullopt);
   }
 
-  void on_end(Slot& slot, const std::string& why) {
+  void on_end(Slot& slot, const std::string& end) {
+    const std::string why = slot.garbled ? "the worker said something that is no answer" : end;
     Queue& queue = *slot.queue;
     --queue.workers;
     if (!interrupted_) {
