@@ -185,9 +185,10 @@ void add_run(CLI::App& app, int& status) {
                    "Make read-only images of the lower layers; with --privilege root")
       ->type_name("FS")
       ->check(CLI::IsMember(image_file_systems()));
-  ->add_option(
-      "--show", options->shown,
-      "Folder that subjects' programs need to read, besides the system's and their own; may be repeated")
+  command
+      ->add_option(
+          "--show", options->shown,
+          "Folder that subjects' programs need to read, besides the system's and their own; may be repeated")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
   command
