@@ -12,6 +12,7 @@
 #include "adapters/fuse/recognise.h"
 #include "harness/cli/ci_text.h"
 #include "harness/cli/commands.h"
+#include "harness/run/host_view.h"
 #include "harness/run/sandbox.h"
 
 namespace ovlcheck {
@@ -27,7 +28,10 @@ struct InitOptions {
 int recognise_here(const InitOptions& options) {
   Json answer;
   try {
-    Sandbox sandbox({privilege_from_name(options.privilege), ""});
+    SandboxRequest request;
+    request.privilege = privilege_from_name(options.privilege);
+    request.shown = folders_in_command(options.command);
+    Sandbox sandbox(request);
     const Environment& environment = sandbox.environment();
     if (environment.privilege == "none")
       answer["failed"] = "mounting needs root or a user namespace; `ovlcheck doctor` says how to get one";

@@ -144,13 +144,23 @@ bool is_real_root() {
   return geteuid() == 0 && inside == 0 && outside == 0 && count == UINT32_MAX;
 }
 
+void show_programs(SandboxRequest& request, const SubjectName& subject) {
+  for (const auto& command : commands_of(subject))
+    for (auto& folder : folders_in_command(command)) request.shown.push_back(std::move(folder));
+}
+
 Sandbox::Sandbox(SandboxRequest request) {
+  // Some subjects' programs are beside this one.
+  std::error_code unknown;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path();
+  if (!own.relative_path().empty()) request.shown.push_back(own.string());
   if (!request.scratch_fs.empty() && request.scratch_fs != "tmpfs")
     request.scratch = mount_scratch_disk(request.scratch_fs);
   struct utsname system;
   if (uname(&system) != 0) broken("uname");
   environment_.kernel = system.release;
   environment_.privilege = "none";
+  large_ = request.large;
 
   if (request.privilege == Privilege::root && geteuid() != 0)
     throw std::runtime_error("--privilege root needs to be run by root");
@@ -248,7 +258,8 @@ void Sandbox::stay_outside() {
 }
 
 void Sandbox::mount_scratch() {
-  if (mount("ovlcheck", kScratch, "tmpfs", MS_NODEV, kScratchLimits) != 0) broken("mount the scratch tmpfs");
+  if (mount("ovlcheck", kScratch, "tmpfs", MS_NODEV, large_ ? "mode=0755" : kScratchLimits) != 0)
+    broken("mount the scratch tmpfs");
 }
 
 void Sandbox::make_directory(const std::string& base) {

@@ -30,7 +30,11 @@ struct SandboxRequest {
   // Lower layers become images of this kind ("erofs", "squashfs"); "" = directories. Needs real root.
   std::string lower_fs;
   std::vector<std::string> shown = {};  // folders of the host to be seen besides the system's
+  bool large = false;  // a scratch tmpfs of half the memory instead of 512 MiB, for measurements
 };
+
+// Adds to `request` the folders where the programs of that subject are. Throws BadCase.
+void show_programs(SandboxRequest& request, const SubjectName& subject);
 
 // Puts the calling, single-threaded process into new user (unless root), mount, pid, ipc, net and uts
 // namespaces, whose root shows programs of the host read-only and a private scratch directory. As root of the
@@ -65,6 +69,7 @@ class Sandbox {
   Environment environment_;
   std::string path_;
   int directory_ = -1;
+  bool large_ = false;
   // Of a scratch directory of our own (not a tmpfs): where it lies. The descriptors outlive the change of
   // root; as long as one process has `lock_`, nobody takes it for abandoned.
   bool own_directory_ = false;

@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -24,7 +23,6 @@
 #include "harness/judge/judge.h"
 #include "harness/ops/fd.h"
 #include "harness/run/case_run.h"
-#include "harness/run/host_view.h"
 #include "harness/run/namespaces.h"
 #include "harness/run/staging.h"
 
@@ -314,18 +312,11 @@ class Worker {
   long cases_ = 0;
 };
 
-}  // namespace
-
-// What is asked for, and the folders where the subject's programs are.
-SandboxRequest with_folders(const WorkerOptions& options) {
+SandboxRequest with_programs(const WorkerOptions& options) {
   SandboxRequest request = options.sandbox;
-  std::error_code unknown;
-  const auto own = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path();
-  if (!own.relative_path().empty()) request.shown.push_back(own.string());
   SubjectName name = parse_subject(options.subject);
   name.command = options.mount_command;
-  for (const auto& command : commands_of(name))
-    for (auto& folder : folders_in_command(command)) request.shown.push_back(std::move(folder));
+  show_programs(request, name);
   return request;
 }
 
@@ -335,6 +326,8 @@ void close_inherited() {
   // Before Linux 5.9.
   for (int fd = 3, end = static_cast<int>(sysconf(_SC_OPEN_MAX)); fd < end; ++fd) (void)close(fd);
 }
+
+}  // namespace
 
 int run_worker(const WorkerOptions& options) {
   close_inherited();
@@ -348,7 +341,7 @@ int run_worker(const WorkerOptions& options) {
     std::unique_ptr<Stage> attached;
     if (options.attach)
       attached = open_stage(options.attach->merged, options.attach->upper, options.attach->lowers);
-    Sandbox sandbox(with_folders(options));
+    Sandbox sandbox(with_programs(options));
     Progress progress;
     Worker worker(options, channel, sandbox, progress, attached.get());
     last_words = {&progress, &channel, options.subject};
