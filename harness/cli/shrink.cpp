@@ -21,6 +21,7 @@ int shrink_all(const ShrinkOptions& options, const std::vector<Case>& cases, int
   try {
     SandboxRequest request;
     request.privilege = privilege_from_name(options.privilege);
+    for (const auto& name : {options.subject, options.reference}) show_programs(request, parse_subject(name));
     Sandbox sandbox(request);
     const Subjects subjects(options.subject, options.reference, sandbox.environment());
     Duel duel(sandbox, subjects);

@@ -121,7 +121,9 @@ class Explorer {
 
 int explore(const CampaignRequest& request, const std::vector<size_t>& chunks, int out) {
   try {
-    Sandbox sandbox(request.sandbox);
+    SandboxRequest place = request.sandbox;
+    for (const auto& name : {request.subject, request.reference}) show_programs(place, parse_subject(name));
+    Sandbox sandbox(place);
     Explorer explorer(request, sandbox, out);
     for (const size_t chunk : chunks)
       if (!explorer.run(chunk)) break;

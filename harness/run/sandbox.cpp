@@ -70,7 +70,7 @@ void forget_environment() {
     const std::string name(text.substr(0, text.find('=')));
     const bool harmless = name == "PATH" || name == "LANG" || name == "TZ" || name == "TERM" ||
                           name == "LD_LIBRARY_PATH" || name == "TMPDIR" || name.starts_with("LC_") ||
-                          name.ends_with("SAN_OPTIONS");
+                          name.starts_with("OVLCHECK_") || name.ends_with("SAN_OPTIONS");
     if (!harmless) names.push_back(name);
   }
   for (const auto& name : names) (void)unsetenv(name.c_str());
