@@ -118,8 +118,10 @@ void fill(const std::string& host, const HostView& view) {
 }  // namespace
 
 void enter_host_view(const HostView& view) {
-  const std::string& scratch = view.scratch;
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) broken("make mounts private");
+  // The new root may be mounted over it.
+  const Fd scratch(view.scratch.empty() ? -1 : open(view.scratch.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!view.scratch.empty() && !scratch) broken("open " + view.scratch);
   const char* base = nullptr;
   for (const char* candidate : {"/tmp", "/mnt", "/run", "/var"})
     if (!base && mount("ovlcheck", candidate, "tmpfs", MS_NODEV | MS_NOSUID, kSize) == 0) base = candidate;
@@ -132,11 +134,13 @@ void enter_host_view(const HostView& view) {
   if (mount("/proc", proc.c_str(), nullptr, MS_BIND, nullptr) != 0 &&
       mount("/proc", proc.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
     broken("bind /proc");
-  // Devices in it are nobody's business, whoever made them.
-  if (!scratch.empty() &&
-      (mount(scratch.c_str(), (root + "/scratch").c_str(), nullptr, MS_BIND, nullptr) != 0 ||
-       mount(nullptr, (root + "/scratch").c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_NODEV, nullptr) != 0))
-    broken("bind " + scratch);
+  if (scratch) {
+    const std::string from = "/proc/self/fd/" + std::to_string(scratch.get()), to = root + "/scratch";
+    // Devices in it are nobody's business, whoever made them.
+    if (mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+        mount(nullptr, to.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_NODEV, nullptr) != 0)
+      broken("bind " + view.scratch);
+  }
   if (syscall(SYS_pivot_root, root.c_str(), (root + "/.host/root").c_str()) != 0) broken("pivot_root");
   if (chdir("/") != 0) broken("chdir /");
   (void)umask(022);

@@ -168,7 +168,13 @@ Sandbox::Sandbox(SandboxRequest request) {
   be_expendable();
   block_signals();
   if (!request.scratch.empty()) make_directory(absolute(request.scratch));
-  if (request.privilege == Privilege::none || !enter_namespaces(request)) stay_outside();
+  try {
+    if (request.privilege == Privilege::none || !enter_namespaces(request)) stay_outside();
+  } catch (...) {
+    // Inside, that is done by the process that waits outside.
+    if (!entered_) discard_directory();
+    throw;
+  }
   open_scratch();
   if (!request.lower_fs.empty() && environment_.privilege != "root")
     throw std::runtime_error("--lower-fs " + request.lower_fs +
@@ -217,6 +223,7 @@ bool Sandbox::enter_namespaces(const SandboxRequest& request) {
         "): check /proc/sys/user/max_user_namespaces and the container's seccomp profile");
   }
   if (birth.child > 0) wait_outside(birth.child, [this] { discard_directory(); });
+  entered_ = true;
   if (!viewed) enter_host_view({request.shown, path_, !request.lower_fs.empty()});
   settle_inside();
   return true;
@@ -253,6 +260,7 @@ void Sandbox::stay_outside() {
   const pid_t worker = fork();
   if (worker < 0) broken("fork");
   if (worker > 0) wait_outside(worker, [this] { discard_directory(); });
+  entered_ = true;
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) broken("prctl(PR_SET_PDEATHSIG)");
   unblock_signals();
 }

@@ -70,6 +70,7 @@ class Sandbox {
   std::string path_;
   int directory_ = -1;
   bool large_ = false;
+  bool entered_ = false;  // another process looks after what must be removed
   // Of a scratch directory of our own (not a tmpfs): where it lies. The descriptors outlive the change of
   // root; as long as one process has `lock_`, nobody takes it for abandoned.
   bool own_directory_ = false;
