@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "adapters/adapter.h"
 #include "adapters/fuse/fuse_adapter.h"
@@ -42,11 +43,18 @@ bool is_descriptor_file(const std::string& kind) {
   return kind.ends_with(".json");
 }
 
+// Read once, before the process enters a sandbox, where the file is out of reach.
+const Descriptor& descriptor_in(const std::string& file) {
+  static std::map<std::string, Descriptor> known;
+  const auto found = known.find(file);
+  return found != known.end() ? found->second : known.emplace(file, load_descriptor(file)).first->second;
+}
+
 }  // namespace
 
 std::string display_name(const std::string& name) {
   const std::string kind = parse_subject(name).kind;
-  return is_descriptor_file(kind) ? load_descriptor(kind).name + name.substr(kind.size()) : name;
+  return is_descriptor_file(kind) ? descriptor_in(kind).name + name.substr(kind.size()) : name;
 }
 
 void check_mount_command(const std::string& command) {
@@ -55,7 +63,7 @@ void check_mount_command(const std::string& command) {
 
 void check_subject(const std::string& name) {
   const std::string kind = parse_subject(name).kind;
-  if (is_descriptor_file(kind)) return (void)load_descriptor(kind);
+  if (is_descriptor_file(kind)) return (void)descriptor_in(kind);
   const auto known = known_subjects();
   if (std::find(known.begin(), known.end(), kind) != known.end()) return;
   throw BadCase("", fmt::format("unknown subject \"{}\"; known are {} (or give the file NAME.json of a "
@@ -66,7 +74,7 @@ void check_subject(const std::string& name) {
 std::vector<std::string> commands_of(const SubjectName& name) {
   if (!name.command.empty()) return {name.command};
   if (!is_descriptor_file(name.kind)) return {};
-  const Descriptor descriptor = load_descriptor(name.kind);
+  const Descriptor& descriptor = descriptor_in(name.kind);
   std::vector<std::string> all = {name.kind};
   for (const auto* command :
        {&descriptor.mount, &descriptor.mount_read_only, &descriptor.unmount, &descriptor.version_command})
@@ -82,7 +90,7 @@ std::unique_ptr<Adapter> make_adapter(const SubjectName& name, const Environment
   if (name.kind == "userlay") return make_userlay_adapter(environment, name.options);
   if (name.kind == "plain") return make_plain_adapter();
   if (is_descriptor_file(name.kind))
-    return make_fuse_adapter(load_descriptor(name.kind), environment, name.options);
+    return make_fuse_adapter(descriptor_in(name.kind), environment, name.options);
   return make_fuse_adapter(shipped_descriptor(name.kind), environment, name.options);
 }
 

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "harness/case/problem.h"
 #include "harness/judge/judge.h"
@@ -238,7 +239,10 @@ class CaseRun {
     // A program that was left in the background may sit in it. A daemon would be hit as well.
     if (!down && down.error() == EBUSY && !has_daemon_) {
       end_strays();
-      down = mount_->unmount();
+      for (int tries = 0; tries < 100 && !down && down.error() == EBUSY; ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));  // until they are gone
+        down = mount_->unmount();
+      }
     }
     if (!down && mount_->died()) throw Stop{End::crash, *mount_->died()};
     if (!down) stop("unmount", down.error());
