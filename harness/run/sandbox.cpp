@@ -212,7 +212,7 @@ bool Sandbox::enter_namespaces(const SandboxRequest& request) {
   }
   if (birth.child < 0 && wants_root && view()) {
     birth = clone_into_namespaces(UserNamespace::none);
-    environment_.privilege = "root";
+    environment_.privilege = is_real_root() ? "root" : "userns";
   }
   if (birth.child < 0) {
     environment_.privilege = "none";
