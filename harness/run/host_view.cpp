@@ -111,7 +111,7 @@ void fill(const std::string& host, const HostView& view) {
     show_devices(host);
   for (const auto& folder : view.shown)
     if (!is_visible(folder, host)) show(host + folder, folder, MS_REC);
-  for (const char* name : {"/tmp", "/run", "/var"}) make_folders(name);
+  for (const char* name : {"/tmp", "/run", "/var", "/mnt"}) make_folders(name);
   if (chmod("/tmp", 01777) != 0) broken("chmod /tmp");
 }
 

@@ -236,14 +236,27 @@ void Sandbox::limit_processes() const {
     std::ofstream(std::string(kHiddenProc) + "/sys/kernel/pid_max") << kMostPids;
 }
 
+namespace {
+
+// Real root could reach the whole machine by way of /proc. Without CAP_SYS_ADMIN no program can undo this,
+// and a /proc with parts out of reach keeps new ones from being mounted in namespaces of its own.
+void protect_machine() {
+  for (const char* part : {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"})
+    if (access(part, F_OK) == 0 &&
+        (mount(part, part, nullptr, MS_BIND, nullptr) != 0 ||
+         mount(nullptr, part, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+               nullptr) != 0))
+      broken(std::string("make ") + part + " read-only");
+}
+
+}  // namespace
+
 void Sandbox::settle_inside() {
   path_ = kScratch;
-  // Real root could reach the whole machine by way of /proc.
-  const unsigned long flags =
-      MS_NOSUID | MS_NODEV | MS_NOEXEC | (environment_.privilege == "root" ? MS_RDONLY : 0);
   // Refused where the host's own /proc is partly covered (some containers); then scripts cannot be executed.
-  (void)mount("proc", "/proc", "proc", flags, nullptr);
+  (void)mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   limit_processes();
+  if (environment_.privilege == "root") protect_machine();
   // In a namespace of strangers it is locked, and out of sight.
   (void)umount2(kHiddenProc, MNT_DETACH);
   if (!own_directory_) mount_scratch();
