@@ -192,6 +192,7 @@ Sandbox::Sandbox(SandboxRequest request) {
 // Returns false if there are none to be had and that is no reason to give up.
 bool Sandbox::enter_namespaces(const SandboxRequest& request) {
   const bool real_root = geteuid() == 0;
+  const bool truly_root = is_real_root();  // while /proc is still in view
   const bool wants_root = real_root && request.privilege != Privilege::user_namespace;
   const bool wants_user = request.privilege != Privilege::root;
   const UserNamespace user = best_user_namespace();
@@ -212,7 +213,7 @@ bool Sandbox::enter_namespaces(const SandboxRequest& request) {
   }
   if (birth.child < 0 && wants_root && view()) {
     birth = clone_into_namespaces(UserNamespace::none);
-    environment_.privilege = is_real_root() ? "root" : "userns";
+    environment_.privilege = truly_root ? "root" : "userns";
   }
   if (birth.child < 0) {
     environment_.privilege = "none";
