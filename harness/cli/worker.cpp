@@ -18,6 +18,7 @@ void add_worker(CLI::App& app, int& status) {
   command->add_option("--scratch-fs", options->sandbox.scratch_fs);
   command->add_option("--lower-fs", options->sandbox.lower_fs);
   command->add_option("--show", options->sandbox.shown);
+  command->add_flag("--disposable", options->sandbox.disposable);
   command->add_option("--timeout", options->step_timeout);
   command->add_flag("--staged", options->staged);
   auto attach = std::make_shared<AttachRequest>();

@@ -161,6 +161,7 @@ Sandbox::Sandbox(SandboxRequest request) {
   environment_.kernel = system.release;
   environment_.privilege = "none";
   large_ = request.large;
+  disposable_ = request.disposable;
 
   if (request.privilege == Privilege::root && geteuid() != 0)
     throw std::runtime_error("--privilege root needs to be run by root");
@@ -257,7 +258,7 @@ void Sandbox::settle_inside() {
   // Refused where the host's own /proc is partly covered (some containers); then scripts cannot be executed.
   (void)mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   limit_processes();
-  if (environment_.privilege == "root") protect_machine();
+  if (environment_.privilege == "root" && !disposable_) protect_machine();
   // In a namespace of strangers it is locked, and out of sight.
   (void)umount2(kHiddenProc, MNT_DETACH);
   if (!own_directory_) mount_scratch();

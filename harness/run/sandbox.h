@@ -30,6 +30,8 @@ struct SandboxRequest {
   // Lower layers become images of this kind ("erofs", "squashfs"); "" = directories. Needs real root.
   std::string lower_fs;
   std::vector<std::string> shown = {};  // folders of the host to be seen besides the system's
+  bool disposable =
+      false;           // the machine is a virtual one that dies with its worker: /proc needs no protection
   bool large = false;  // a scratch tmpfs of half the memory instead of 512 MiB, for measurements
 };
 
@@ -70,6 +72,7 @@ class Sandbox {
   std::string path_;
   int directory_ = -1;
   bool large_ = false;
+  bool disposable_ = false;
   bool entered_ = false;  // another process looks after what must be removed
   // Of a scratch directory of our own (not a tmpfs): where it lies. The descriptors outlive the change of
   // root; as long as one process has `lock_`, nobody takes it for abandoned.

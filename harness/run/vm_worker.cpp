@@ -163,6 +163,7 @@ std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context,
                                                const std::string& fs, const WorkerOptions& options,
                                                WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
   WorkerOptions inside = options;
+  inside.sandbox.disposable = true;
   VmProgram program;
   if (!fs.empty() && fs != "tmpfs") {
     program.fs = fs;

@@ -88,6 +88,7 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
     arguments.insert(arguments.end(), {"--scratch-fs", options.sandbox.scratch_fs});
   if (!options.sandbox.lower_fs.empty())
     arguments.insert(arguments.end(), {"--lower-fs", options.sandbox.lower_fs});
+  if (options.sandbox.disposable) arguments.push_back("--disposable");
   for (const auto& folder : options.sandbox.shown) arguments.insert(arguments.end(), {"--show", folder});
   if (!options.mount_command.empty())
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
