@@ -77,7 +77,8 @@ umount merged)",
         EXPECT_NE(outcome.reason, "") << outcome.case_name;
         continue;
       }
-      // A sandbox keeps the programs it starts from making devices; the daemon here was started outside of one.
+      // A sandbox keeps the programs it starts from making devices; the daemon here was started outside of
+      // one.
       if (subject != "kernel" && outcome.case_name.find("device") != std::string::npos) continue;
       EXPECT_EQ(verdict_name(outcome.verdict), std::string(verdict_name(normal[outcome.case_name].verdict)))
           << outcome.case_name << " " << outcome.reason;

@@ -1,7 +1,6 @@
 // userlay over hostile layers. The bytes are read as commands that make files with marks in an upper and two
 // lower layers; then every operation is tried on every name, and the layers are looked at: lower ones must be
 // as before.
-#include "harness/ops/fd.h"
 #include "harness/ops/layers.h"
 
 #include <fcntl.h>
@@ -16,6 +15,7 @@
 
 #include "adapters/userspace/userlay/userlay.h"
 #include "harness/fuzz/targets.h"
+#include "harness/ops/fd.h"
 
 namespace ovlcheck {
 namespace {

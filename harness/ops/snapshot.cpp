@@ -15,9 +15,9 @@
 namespace ovlcheck {
 namespace {
 
-constexpr size_t kKeptBytes = 4096;  // longer contents are carried as digest
-constexpr int kDeepest = 256;        // a directory that contains itself ends here
-constexpr uint64_t kMostExcess = 1 << 20;  // bytes read beyond the size of a file that does not end
+constexpr size_t kKeptBytes = 4096;           // longer contents are carried as digest
+constexpr int kDeepest = 256;                 // a directory that contains itself ends here
+constexpr uint64_t kMostExcess = 1 << 20;     // bytes read beyond the size of a file that does not end
 constexpr uint64_t kSkipHolesFrom = 1 << 20;  // below, every byte is read and SEEK_DATA not relied upon
 
 // How a walker reaches nodes: by name in the directory it is in; "." is that directory.

@@ -57,8 +57,8 @@ class CaseRun {
  public:
   // `has_daemon`: a process serves the mount. `watches_steps`: find out for every single step which layers it
   // changed.
-  CaseRun(const Case& c, Adapter& adapter, bool has_daemon, const Sandbox& sandbox, Progress& progress, const Stage* stage,
-          bool watches_steps)
+  CaseRun(const Case& c, Adapter& adapter, bool has_daemon, const Sandbox& sandbox, Progress& progress,
+          const Stage* stage, bool watches_steps)
       : case_(c),
         adapter_(adapter),
         has_daemon_(has_daemon),
