@@ -38,6 +38,13 @@ std::optional<std::string> untellable(const LayerDirs& dirs) {
   return "the path " + dirs.path + " holds characters that separate layers or options";
 }
 
+// Does the kernel have an option with that value?
+bool is_value_of_some_option(const std::string& value) {
+  for (const char* known : {"on", "off", "follow", "nofollow", "auto", "require", "null", "volatile", "strict"})
+    if (value == known) return true;
+  return false;
+}
+
 }  // namespace
 
 std::vector<std::string> placeholders(const std::string& text) {
@@ -82,6 +89,8 @@ std::optional<std::string> unsupported(const Descriptor& descriptor, const std::
   if (known == descriptor.options.end())
     return fmt::format("{} has no mount option {}", descriptor.name, option);
   if (known->second.values.contains(value)) return std::nullopt;
+  // What no overlay has, the program itself must refuse.
+  if (descriptor.kernel_options && !is_value_of_some_option(value)) return std::nullopt;
   return fmt::format("{} has no {}", descriptor.name, written(option, value));
 }
 

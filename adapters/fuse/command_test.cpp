@@ -81,6 +81,14 @@ TEST(MountCommand, RefusesWhatTheProgramDoesNotHave) {
             "error 22: p has no mounts without an upper layer");
 }
 
+TEST(MountCommand, LeavesItToAProgramOfTheKernelsOptionsToRefuseNonsense) {
+  const Descriptor userlay = shipped_descriptor("userlay-fuse");
+  EXPECT_FALSE(unsupported(userlay, "index", "maybe"));
+  EXPECT_FALSE(unsupported(userlay, "xino", ""));
+  EXPECT_TRUE(unsupported(userlay, "nfs_export", "on"));
+  EXPECT_TRUE(unsupported(shipped_descriptor("fuse-overlayfs"), "index", "maybe"));
+}
+
 TEST(MountCommand, OfATemplatePassesTheKernelsOptionsOn) {
   const Descriptor d = descriptor_for_command("p -o a={lower},b={upper}{options} {mount}");
   EXPECT_EQ(line(d, layers(2), {{"metacopy", "off"}, {"volatile", ""}}),
