@@ -2,19 +2,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "harness/case/fnv.h"
 #include "harness/case/tree.h"
 
 namespace ovlcheck {
 namespace {
-
-constexpr uint64_t fnv_offset = 0xcbf29ce484222325, fnv_prime = 0x100000001b3;
-
-uint64_t power(uint64_t base, uint64_t exponent) {
-  uint64_t result = 1;
-  for (; exponent; exponent >>= 1, base *= base)
-    if (exponent & 1) result *= base;
-  return result;
-}
 
 bool is_zeroes(const Piece& piece) {
   return piece.kind == Piece::Kind::hole ||
@@ -80,20 +72,17 @@ uint64_t Content::size() const {
 
 std::string Content::digest() const {
   if (const Piece* known = only_digest(*this)) return known->bytes;
-  uint64_t hash = fnv_offset;
-  const auto add = [&hash](char c) { hash = (hash ^ static_cast<unsigned char>(c)) * fnv_prime; };
+  Fnv hash;
   for (const Piece& piece : pieces) {
     if (is_zeroes(piece)) {
-      hash *= power(fnv_prime, piece.size);
+      hash.add_zeroes(piece.size);
     } else if (piece.kind == Piece::Kind::fill) {
-      for (uint64_t i = 0; i < piece.size; ++i) add(piece.bytes[0]);
+      for (uint64_t i = 0; i < piece.size; ++i) hash.add(static_cast<unsigned char>(piece.bytes[0]));
     } else {
-      for (const char c : piece.bytes) add(c);
+      hash.add(piece.bytes);
     }
   }
-  std::string digits(16, '0');
-  for (size_t i = 0; i < digits.size(); ++i) digits[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
-  return digits;
+  return hash.hex();
 }
 
 bool Content::same_bytes(const Content& other) const {

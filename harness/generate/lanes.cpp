@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "harness/case/fnv.h"
 #include "harness/case/vocabulary.h"
 #include "harness/judge/judge.h"
 #include "harness/ops/kernel_vfs.h"
@@ -22,12 +23,12 @@ std::string in_short(int error) {
 }
 
 uint64_t digest_of(const std::vector<Operation>& operations) {
-  uint64_t hash = 0xcbf29ce484222325;
+  Fnv hash;
   for (const auto& operation : operations)
     for (const uint8_t byte :
          {operation.form, operation.path, operation.other, uint8_t{operation.by_other_user}})
-      hash = (hash ^ byte) * 0x100000001b3;
-  return hash;
+      hash.add(byte);
+  return hash.value();
 }
 
 class Rounds {
@@ -131,7 +132,7 @@ class Rounds {
   std::array<std::vector<Observed>, 2> seen_;
 };
 
-// FNV-1a over what a tree means, wherever it lies.
+// A hash over what a tree means, wherever it lies.
 class StateHash {
  public:
   explicit StateHash(std::string place) : place_(std::move(place)) {}
@@ -153,21 +154,20 @@ class StateHash {
     for (const auto& [name, child] : node.children) text(name), add(child);
     number(node.children.size());
   }
-  uint64_t value() const { return hash_; }
+  uint64_t value() const { return hash_.value(); }
 
  private:
-  void byte(unsigned char value) { hash_ = (hash_ ^ value) * 0x100000001b3; }
   void number(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) byte(static_cast<unsigned char>(value | 0x80));
-    byte(static_cast<unsigned char>(value));
+    for (; value >= 0x80; value >>= 7) hash_.add(static_cast<unsigned char>(value | 0x80));
+    hash_.add(static_cast<unsigned char>(value));
   }
   void text(std::string_view value) {
     number(value.size());
-    for (const char c : value) byte(static_cast<unsigned char>(c));
+    hash_.add(value);
   }
 
   std::string place_;
-  uint64_t hash_ = 0xcbf29ce484222325;
+  Fnv hash_;
 };
 
 uint64_t count_nodes(const Tree& tree) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "harness/case/fnv.h"
 #include "harness/case/vocabulary.h"
 #include "harness/ops/acl.h"
 #include "harness/ops/directory.h"
@@ -38,23 +39,6 @@ class Looker {
   // Where data starts at or after `offset`; ENXIO at the end.
   virtual Sys<off_t> next_data(int fd, off_t offset) = 0;
   virtual void close(int fd) = 0;
-};
-
-// 64-bit FNV-1a; a run of zeroes costs only its logarithm.
-class Fnv {
- public:
-  void add(std::string_view bytes) {
-    for (const char byte : bytes) hash_ = (hash_ ^ static_cast<unsigned char>(byte)) * kPrime;
-  }
-  void add_zeroes(uint64_t count) {
-    for (uint64_t factor = kPrime; count != 0; count >>= 1, factor *= factor)
-      if ((count & 1) != 0) hash_ *= factor;
-  }
-  std::string hex() const { return fmt::format("{:016x}", hash_); }
-
- private:
-  static constexpr uint64_t kPrime = 0x100000001b3;
-  uint64_t hash_ = 0xcbf29ce484222325;
 };
 
 class Walker {

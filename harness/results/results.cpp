@@ -10,19 +10,9 @@
 #include <system_error>
 #include <thread>
 
+#include "harness/case/fnv.h"
+
 namespace ovlcheck {
-namespace {
-
-constexpr uint64_t kFnvBasis = 0xcbf29ce484222325;
-constexpr uint64_t kFnvPrime = 0x100000001b3;
-
-uint64_t fnv1a(uint64_t hash, std::string_view bytes) {
-  for (unsigned char byte : bytes) hash = (hash ^ byte) * kFnvPrime;
-  return hash;
-}
-
-}  // namespace
-
 HostInfo host_info() {
   utsname names{};
   if (uname(&names) != 0) throw std::system_error(errno, std::generic_category(), "uname");
@@ -41,9 +31,9 @@ SuiteInfo suite_info(const std::vector<Case>& cases) {
     texts.push_back(c.name() + '\n' + c.json.dump() + '\n');
   }
   std::sort(texts.begin(), texts.end());
-  uint64_t hash = kFnvBasis;
-  for (const std::string& text : texts) hash = fnv1a(hash, text);
-  suite.revision = fmt::format("{:016x}", hash);
+  Fnv hash;
+  for (const std::string& text : texts) hash.add(text);
+  suite.revision = hash.hex();
   return suite;
 }
 
