@@ -2,17 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <stdexcept>
 
 #include "adapters/userspace/bench/spinner.h"
 #include "harness/bench/claims.h"
+#include "harness/run/forked_process.h"
 
 namespace ovlcheck {
 namespace {
@@ -33,12 +30,6 @@ std::vector<Claim> chosen(const BenchRequest& request) {
   return claims;
 }
 
-// A file system in memory that is large enough, whatever the sandbox gives.
-void make_room(const std::string& path) {
-  if (mount("ovlcheck-bench", path.c_str(), "tmpfs", 0, "mode=0755,size=80%") != 0)
-    throw std::runtime_error(std::string("cannot mount a tmpfs: ") + std::strerror(errno));
-}
-
 // Inside the sandbox.
 class Bencher {
  public:
@@ -57,7 +48,6 @@ class Bencher {
   Bench run() {
     make_dir(sandbox_.directory(), "bench");
     const std::string path = sandbox_.path() + "/bench";
-    if (bench_.fs == "tmpfs") make_room(path);
     const Fd dir = open_at(sandbox_.directory(), "bench", O_RDONLY | O_DIRECTORY);
     Place place(dir.get(), path);
     for (const Claim& claim : chosen(request_)) bench_.charts.push_back(measure(claim, place));
@@ -89,13 +79,15 @@ class Bencher {
     std::map<std::string, std::string> broken;
     std::vector<std::string> order;
     for (const auto& subject : subjects) order.push_back(subject.name);
-    for (unsigned round = 0; round < request_.rounds; ++round) {
-      say(fmt::format("{} {}/{}", claim.chart.id, round + 1, request_.rounds));
+    // The first round only warms up.
+    for (unsigned round = 0; round <= request_.rounds; ++round) {
+      tell(progress_, {{"doing", fmt::format("{} {}/{}", claim.chart.id, round, request_.rounds)}});
       for (const double x : claim.xs)
         for (const auto& subject : subjects) {
           if (broken.contains(subject.name)) continue;
           try {
-            values[subject.name][x].push_back(place.measure(subject, claim.at(x)));
+            const double value = place.measure(subject, claim.at(x));
+            if (round > 0) values[subject.name][x].push_back(value);
           } catch (const std::exception& problem) {
             broken[subject.name] = problem.what();
           }
@@ -126,11 +118,6 @@ class Bencher {
     return chart;
   }
 
-  void say(const std::string& doing) const {
-    const std::string line = Json{{"doing", doing}}.dump() + "\n";
-    (void)!write(progress_, line.data(), line.size());
-  }
-
   const BenchRequest& request_;
   const Sandbox& sandbox_;
   const int progress_;
@@ -138,53 +125,30 @@ class Bencher {
   std::vector<BenchSubject> overlays_;
 };
 
-// What the child says: lines of JSON.
-Json in_sandbox(const BenchRequest& request, int out) {
-  Json last;
-  try {
-    SandboxRequest place = request.sandbox;
-    place.large = true;
-    for (const auto& name : request.subjects) show_programs(place, parse_subject(name));
-    Sandbox sandbox(place);
-    last["bench"] = json_from_bench(Bencher(request, sandbox, out).run());
-  } catch (const std::exception& problem) {
-    last = Json{{"failed", problem.what()}};
-  }
-  return last;
-}
-
-// Runs the request in a child process: entering a sandbox is for ever.
+// In a child process: entering a sandbox is for ever.
 Bench apart(const BenchRequest& request) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
-  Fd reader(ends[0]), writer(ends[1]);
-  const pid_t child = fork();
-  if (child < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
-  if (child == 0) {
-    reader.reset();
-    const std::string line =
-        in_sandbox(request, writer.get()).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    for (size_t done = 0; done < line.size();) {
-      const ssize_t count = write(writer.get(), line.data() + done, line.size() - done);
-      if (count <= 0) _exit(1);
-      done += static_cast<size_t>(count);
+  ForkedProcess process([&request](int out) {
+    try {
+      SandboxRequest place = request.sandbox;
+      place.large = true;
+      for (const auto& name : request.subjects) show_programs(place, parse_subject(name));
+      Sandbox sandbox(place);
+      tell(out, {{"bench", json_from_bench(Bencher(request, sandbox, out).run())}});
+    } catch (const std::exception& problem) {
+      tell(out, {{"failed", problem.what()}});
     }
-    _exit(0);
-  }
-  writer.reset();
-  std::unique_ptr<FILE, int (*)(FILE*)> lines(fdopen(reader.release(), "r"), fclose);
+    return 0;
+  });
   Json last;
-  char* line = nullptr;
-  size_t capacity = 0;
-  while (getline(&line, &capacity, lines.get()) > 0) {
-    last = Json::parse(line, nullptr, false);
-    if (last.contains("doing") && request.on_progress) request.on_progress(last["doing"].get<std::string>());
+  while (process.read([&](const Json& word) {
+    if (word.contains("doing") && request.on_progress) request.on_progress(word["doing"].get<std::string>());
+    last = word;
+  })) {
   }
-  free(line);
-  (void)waitpid(child, nullptr, 0);
-  if (last.is_object() && last.contains("bench")) return bench_from_json(last["bench"], "what was measured");
-  throw std::runtime_error(last.is_object() && last.contains("failed") ? last["failed"].get<std::string>()
-                                                                       : "the measuring process died");
+  const std::string end = process.wait();
+  if (last.contains("bench")) return bench_from_json(last["bench"], "what was measured");
+  throw std::runtime_error(last.contains("failed") ? last["failed"].get<std::string>()
+                                                   : "the measuring process ended with " + end);
 }
 
 // Adds the first write on another file system as series of that chart: "kernel on xfs".

@@ -7,58 +7,54 @@
 #include <memory>
 #include <system_error>
 
-#include "adapters/fuse/daemon.h"
 #include "adapters/fuse/descriptor.h"
 #include "adapters/fuse/recognise.h"
 #include "harness/cli/ci_text.h"
 #include "harness/cli/commands.h"
+#include "harness/run/forked_process.h"
 #include "harness/run/host_view.h"
 #include "harness/run/sandbox.h"
 
 namespace ovlcheck {
 namespace {
 
-constexpr std::chrono::minutes kPatience(5);  // a program that hangs in every way it is called
-
 struct InitOptions {
   std::string command, privilege = "auto", output = ".", name;
 };
 
-// In the sandbox: what is found goes to standard output as one JSON object.
-int recognise_here(const InitOptions& options) {
-  Json answer;
-  try {
-    SandboxRequest request;
-    request.privilege = privilege_from_name(options.privilege);
-    request.shown = folders_in_command(options.command);
-    Sandbox sandbox(request);
-    const Environment& environment = sandbox.environment();
-    if (environment.privilege == "none")
-      answer["failed"] = "mounting needs root or a user namespace; `ovlcheck doctor` says how to get one";
-    else if (!environment.dev_fuse)
-      answer["failed"] =
-          "there is no /dev/fuse here: load the module (modprobe fuse) or give the container that device";
-    else if (auto found = recognise(options.command, environment, sandbox.directory(), sandbox.path()))
-      answer = {{"descriptor", found->descriptor}, {"notes", found->notes}};
-    else
-      answer["failed"] = found.error();
-  } catch (const std::exception& problem) {
-    answer["failed"] = problem.what();
-  }
-  fmt::print("{}\n", answer.dump(-1, ' ', false, Json::error_handler_t::replace));
-  return answer.contains("failed") ? kBroken : kAsExpected;
+// In the sandbox: {"descriptor", "notes"} or {"failed"}.
+Json recognise_here(const InitOptions& options) {
+  SandboxRequest request;
+  request.privilege = privilege_from_name(options.privilege);
+  request.shown = folders_in_command(options.command);
+  Sandbox sandbox(request);
+  const Environment& environment = sandbox.environment();
+  if (environment.privilege == "none")
+    return {{"failed", "mounting needs root or a user namespace; `ovlcheck doctor` says how to get one"}};
+  if (!environment.dev_fuse)
+    return {
+        {"failed",
+         "there is no /dev/fuse here: load the module (modprobe fuse) or give the container that device"}};
+  const auto found = recognise(options.command, environment, sandbox.directory(), sandbox.path());
+  if (!found) return {{"failed", found.error()}};
+  return {{"descriptor", found->descriptor}, {"notes", found->notes}};
 }
 
 // The same in a process of its own, so that the files can be written outside the sandbox.
 Json recognise_apart(const InitOptions& options) {
-  auto child = Daemon::start(
-      {own_program(), "init-probe", "--privilege", options.privilege, "--command", options.command}, {});
-  if (!child) throw std::runtime_error(child.error());
-  if (!(*child)->wait(kPatience))
-    throw std::runtime_error("the program did not come to an end in five minutes");
-  const std::string said = (*child)->said();
-  const Json answer = Json::parse(said, nullptr, false);
-  if (!answer.is_object()) throw std::runtime_error("cannot find out how it mounts: " + said);
+  ForkedProcess process([&options](int out) {
+    try {
+      tell(out, recognise_here(options));
+    } catch (const std::exception& problem) {
+      tell(out, {{"failed", problem.what()}});
+    }
+    return 0;
+  });
+  Json answer;
+  while (process.read([&](const Json& word) { answer = word; })) {
+  }
+  const std::string end = process.wait();
+  if (!answer.is_object()) throw std::runtime_error("the process that tried it out ended with " + end);
   return answer;
 }
 
@@ -124,11 +120,6 @@ void add_init(CLI::App& app, int& status) {
       ->check(CLI::ExistingDirectory)
       ->type_name("DIR");
   command->callback([options, &status] { status = init(*options); });
-
-  auto* probe = app.add_subcommand("init-probe", "What `init` runs in the sandbox")->group("");
-  probe->add_option("--command", options->command)->required();
-  probe->add_option("--privilege", options->privilege);
-  probe->callback([options, &status] { status = recognise_here(*options); });
 }
 
 }  // namespace ovlcheck

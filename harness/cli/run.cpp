@@ -97,9 +97,6 @@ void attach(const RunOptions& options, PoolRequest& pool) {
   if (pool.subjects.empty())
     pool.subjects.push_back(subject_request(subject_mounted_at(options.attach.merged)));
   pool.attach = options.attach;
-  // The marks of a stage that real root made are out of reach of a user namespace.
-  if (pool.sandbox.privilege == Privilege::automatic && is_real_root())
-    pool.sandbox.privilege = Privilege::root;
   // Root needs no namespace to enter directories, and would lose its rights over trusted.* attributes in one.
   if (pool.sandbox.privilege == Privilege::automatic && geteuid() == 0)
     pool.sandbox.privilege = Privilege::root;

@@ -5,7 +5,7 @@
 
 #include "harness/cli/commands.h"
 #include "harness/generate/finding.h"
-#include "harness/generate/forked_process.h"
+#include "harness/run/forked_process.h"
 
 namespace ovlcheck {
 namespace {

@@ -10,7 +10,7 @@
 #include "harness/case/problem.h"
 #include "harness/generate/explorer.h"
 #include "harness/generate/finding.h"
-#include "harness/generate/forked_process.h"
+#include "harness/run/forked_process.h"
 
 namespace ovlcheck::generate {
 namespace {

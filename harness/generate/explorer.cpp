@@ -6,7 +6,7 @@
 
 #include "harness/case/vocabulary.h"
 #include "harness/generate/finding.h"
-#include "harness/generate/forked_process.h"
+#include "harness/run/forked_process.h"
 
 namespace ovlcheck::generate {
 namespace {

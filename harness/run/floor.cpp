@@ -3,17 +3,18 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <vector>
 
 #include "harness/ops/fd.h"
+#include "harness/ops/figures.h"
+#include "harness/run/forked_process.h"
 #include "harness/run/pool.h"
 #include "harness/run/sandbox.h"
 
@@ -45,37 +46,23 @@ bool bare_round(int scratch, unsigned number, const char* options) {
 
 // Microseconds per round, measured in a sandbox of its own (a child process: entering one is for ever).
 double bare_loop(unsigned rounds) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
-  Fd reader(ends[0]), writer(ends[1]);
-  const pid_t child = fork();
-  if (child < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
-  if (child == 0) {
-    try {
-      Sandbox sandbox({});
-      const char* options = sandbox.environment().privilege == "root"
-                                ? "lowerdir=lower0,upperdir=upper,workdir=work"
-                                : "lowerdir=lower0,upperdir=upper,workdir=work,userxattr";
-      const auto start = Clock::now();
-      bool good = true;
-      for (unsigned i = 0; good && i < rounds; ++i) good = bare_round(sandbox.directory(), i, options);
-      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      if (good && write(writer.get(), &seconds, sizeof seconds) == sizeof seconds) _exit(0);
-    } catch (const std::exception&) {
-    }
-    _exit(1);
-  }
-  writer.reset();
   double seconds = 0;
-  const bool got = read(reader.get(), &seconds, sizeof seconds) == sizeof seconds;
-  if (waitpid(child, nullptr, 0) != child || !got)
+  ForkedProcess process([rounds](int out) {
+    Sandbox sandbox({});
+    const char* options = sandbox.environment().privilege == "root"
+                              ? "lowerdir=lower0,upperdir=upper,workdir=work"
+                              : "lowerdir=lower0,upperdir=upper,workdir=work,userxattr";
+    const auto start = Clock::now();
+    for (unsigned i = 0; i < rounds; ++i)
+      if (!bare_round(sandbox.directory(), i, options)) return 1;
+    tell(out, {{"seconds", std::chrono::duration<double>(Clock::now() - start).count()}});
+    return 0;
+  });
+  while (process.read([&](const Json& word) { seconds = word.at("seconds").get<double>(); })) {
+  }
+  if (!process.wait().empty())
     throw std::runtime_error("the bare loop cannot mount overlayfs here (see ovlcheck doctor)");
   return seconds / rounds * 1e6;
-}
-
-double median(std::array<double, kTurns> values) {
-  std::sort(values.begin(), values.end());
-  return values[kTurns / 2];
 }
 
 }  // namespace
@@ -86,9 +73,9 @@ Floor measure_floor(const std::string& program, unsigned runs) {
   request.subjects = {{"kernel", ""}};
   request.cases = {case_from_json(Json::parse(kTrivialCase), "floor", "")};
   request.repeat = std::max(1u, runs / kTurns);
-  std::array<double, kTurns> bare{}, harness{};
+  std::vector<double> bare, harness;
   for (int turn = 0; turn < kTurns; ++turn) {
-    bare[turn] = bare_loop(request.repeat);
+    bare.push_back(bare_loop(request.repeat));
     Clock::time_point first;  // from the worker's greeting: starting it is not what is measured
     PoolEvents events;
     events.on_subject = [&](const SubjectInfo&) { first = Clock::now(); };
@@ -97,7 +84,7 @@ Floor measure_floor(const std::string& program, unsigned runs) {
         throw std::runtime_error("the trivial case does not pass: " + outcome.reason);
     };
     if (!run_pool(request, events)) throw std::runtime_error("interrupted");
-    harness[turn] = std::chrono::duration<double>(Clock::now() - first).count() / request.repeat * 1e6;
+    harness.push_back(std::chrono::duration<double>(Clock::now() - first).count() / request.repeat * 1e6);
   }
   return {median(bare), median(harness)};
 }

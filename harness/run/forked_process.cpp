@@ -1,4 +1,4 @@
-#include "harness/generate/forked_process.h"
+#include "harness/run/forked_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <cstring>
 #include <stdexcept>
 
-namespace ovlcheck::generate {
+namespace ovlcheck {
 namespace {
 
 [[noreturn]] void broken(const char* what) {
@@ -72,4 +72,4 @@ void tell(int out, const Json& word) {
   }
 }
 
-}  // namespace ovlcheck::generate
+}  // namespace ovlcheck

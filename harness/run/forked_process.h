@@ -9,7 +9,7 @@
 #include "harness/case/json.h"
 #include "harness/ops/fd.h"
 
-namespace ovlcheck::generate {
+namespace ovlcheck {
 
 class ForkedProcess {
  public:
@@ -37,4 +37,4 @@ class ForkedProcess {
 // Writes one line; ends this process if nobody listens.
 void tell(int out, const Json& word);
 
-}  // namespace ovlcheck::generate
+}  // namespace ovlcheck
