@@ -11,6 +11,7 @@
 #include <memory>
 #include <system_error>
 
+#include "harness/bench/files.h"
 #include "harness/ops/figures.h"
 
 namespace ovlcheck {
@@ -19,10 +20,6 @@ namespace {
 constexpr double kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr size_t kFiles = 200;  // of one measurement of small files
 constexpr size_t kUnpacked = 1000;
-
-void check(long result, const std::string& what) {
-  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
-}
 
 // Seconds per operation of `body`, which does `operations`.
 template <class Body>
@@ -42,9 +39,7 @@ void make_files(int dir, const char* prefix, size_t count, size_t size) {
 }
 
 void read_files(int dir, const char* prefix, size_t count) {
-  char buffer[8192];
-  for (size_t i = 0; i < count; ++i)
-    check(read(open_at(dir, name(prefix, i), O_RDONLY).get(), buffer, sizeof buffer), "read");
+  for (size_t i = 0; i < count; ++i) read_all(open_at(dir, name(prefix, i), O_RDONLY).get());
 }
 
 void look_up(int dir, const std::string& prefix, size_t count) {
@@ -54,8 +49,8 @@ void look_up(int dir, const std::string& prefix, size_t count) {
 }
 
 size_t list(int dir, const char* path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(
-      fdopendir(open_at(dir, path, O_RDONLY | O_DIRECTORY).release()), closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(open_directory_at(dir, path).release()),
+                                                   closedir);
   if (!stream) throw std::system_error(errno, std::generic_category(), path);
   size_t entries = 0;
   while (readdir(stream.get())) ++entries;

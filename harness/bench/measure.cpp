@@ -7,8 +7,9 @@
 #include <map>
 #include <stdexcept>
 
-#include "adapters/userspace/bench/spinner.h"
 #include "harness/bench/claims.h"
+#include "harness/bench/files.h"
+#include "harness/bench/spinner.h"
 #include "harness/run/forked_process.h"
 
 namespace ovlcheck {
@@ -48,7 +49,7 @@ class Bencher {
   Bench run() {
     make_dir(sandbox_.directory(), "bench");
     const std::string path = sandbox_.path() + "/bench";
-    const Fd dir = open_at(sandbox_.directory(), "bench", O_RDONLY | O_DIRECTORY);
+    const Fd dir = open_directory_at(sandbox_.directory(), "bench");
     Place place(dir.get(), path);
     for (const Claim& claim : chosen(request_)) bench_.charts.push_back(measure(claim, place));
     return std::move(bench_);

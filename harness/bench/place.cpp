@@ -10,21 +10,18 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "harness/bench/files.h"
 #include "harness/ops/layers.h"
 
 namespace ovlcheck {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 // A directory for one measurement; removed with all that is in it.
 class Room {
  public:
   Room(int parent) : parent_(parent) {
     make_dir(parent, kName);
-    dir_ = open_at(parent, kName, O_RDONLY | O_DIRECTORY);
+    dir_ = open_directory_at(parent, kName);
   }
   ~Room() {
     (void)remove_below(dir_.get());
@@ -44,7 +41,7 @@ class Room {
 class BindMount {
  public:
   BindMount(const std::string& from, std::string to) : to_(std::move(to)) {
-    if (mount(from.c_str(), to_.c_str(), nullptr, MS_BIND, nullptr) != 0) fail("bind mount over " + to_);
+    check(mount(from.c_str(), to_.c_str(), nullptr, MS_BIND, nullptr), "bind mount over " + to_);
   }
   ~BindMount() { (void)umount2(to_.c_str(), MNT_DETACH); }
   BindMount(const BindMount&) = delete;
@@ -54,7 +51,7 @@ class BindMount {
 };
 
 void fill(int room, const std::string& layer, const std::function<void(int)>& with) {
-  if (with) with(open_at(room, layer, O_RDONLY | O_DIRECTORY).get());
+  if (with) with(open_directory_at(room, layer).get());
 }
 
 double run_in(int dir, const Measurement& what) {
@@ -65,33 +62,13 @@ double run_in(int dir, const Measurement& what) {
 // The files of all layers in one directory.
 double measure_native(int room, const Measurement& what) {
   make_dir(room, "native");
-  const Fd dir = open_at(room, "native", O_RDONLY | O_DIRECTORY);
+  const Fd dir = open_directory_at(room, "native");
   for (const auto& with : {what.lowest, what.others, what.upper})
     if (with) with(dir.get());
   return run_in(dir.get(), what);
 }
 
 }  // namespace
-
-Fd open_at(int dir, const std::string& path, int flags, unsigned mode) {
-  Fd fd(openat(dir, path.c_str(), flags | O_CLOEXEC, mode));
-  if (!fd) fail(path);
-  return fd;
-}
-
-void make_dir(int dir, const std::string& path) {
-  if (mkdirat(dir, path.c_str(), 0755) != 0 && errno != EEXIST) fail(path);
-}
-
-void make_file(int dir, const std::string& path, size_t size) {
-  static const std::string block(1 << 20, 'x');
-  const Fd file = open_at(dir, path, O_WRONLY | O_CREAT | O_TRUNC);
-  for (size_t left = size; left > 0;) {
-    const ssize_t written = write(file.get(), block.data(), std::min(left, block.size()));
-    if (written <= 0) fail(path);
-    left -= static_cast<size_t>(written);
-  }
-}
 
 double Place::measure(const BenchSubject& subject, const Measurement& what) {
   const Room room(dir_);
@@ -122,7 +99,7 @@ double Place::measure(const BenchSubject& subject, const Measurement& what) {
   fill(room.dir(), "volume", what.lowest);
   make_dir(merged, "volume");
   const BindMount volume(dirs.path + "/volume", dirs.path + "/merged/volume");
-  return run_in(open_at(merged, "volume", O_RDONLY | O_DIRECTORY).get(), what);
+  return run_in(open_directory_at(merged, "volume").get(), what);
 }
 
 }  // namespace ovlcheck

@@ -46,10 +46,4 @@ class Place {
   const std::string path_;
 };
 
-// Files and calls of measurements; all throw std::system_error with the path.
-Fd open_at(int dir, const std::string& path, int flags, unsigned mode = 0644);
-void make_dir(int dir, const std::string& path);
-// A file of that many bytes that are not zero.
-void make_file(int dir, const std::string& path, size_t size);
-
 }  // namespace ovlcheck

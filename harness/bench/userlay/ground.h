@@ -1,4 +1,4 @@
-// Stage: mounts subjects, one after the other, over the same lower layers and fresh upper ones.
+// Ground: mounts subjects, one after the other, over the same lower layers and fresh upper ones.
 #pragma once
 
 #include <memory>
@@ -6,15 +6,15 @@
 #include <string>
 
 #include "adapters/adapter.h"
-#include "adapters/userspace/bench/rows.h"
+#include "harness/bench/userlay/rows.h"
 #include "harness/ops/fd.h"
 
 namespace ovlcheck {
 
-class Stage {
+class Ground {
  public:
   // In an empty directory. Makes the lower layers. Throws std::system_error.
-  explicit Stage(const std::string& path);
+  explicit Ground(const std::string& path);
 
   // Seconds per operation of the row on that subject; nothing if it does not know the row's options. Throws
   // std::runtime_error.

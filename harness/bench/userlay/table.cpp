@@ -1,4 +1,4 @@
-#include "adapters/userspace/bench/table.h"
+#include "harness/bench/userlay/table.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/userspace/bench/rows.h"
+#include "harness/bench/userlay/rows.h"
 
 namespace ovlcheck {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "adapters/userspace/bench/spinner.h"
-#include "adapters/userspace/bench/stage.h"
-#include "adapters/userspace/bench/table.h"
+#include "harness/bench/spinner.h"
+#include "harness/bench/userlay/ground.h"
+#include "harness/bench/userlay/table.h"
 
 namespace ovlcheck {
 namespace {
@@ -43,12 +43,12 @@ void show(const std::string& text) {
   if (::isatty(STDERR_FILENO)) fmt::print(stderr, "{}", text);
 }
 
-Measured measure(Stage& stage, std::vector<Subject>& all, const Row& row, size_t rounds) {
+Measured measure(Ground& ground, std::vector<Subject>& all, const Row& row, size_t rounds) {
   Measured measured{row.name, row.demand, {}};
   for (size_t round = 0; round < rounds; ++round) {
     for (const Subject& subject : all) {
       show(fmt::format("\r{:40} {}/{} {:20}", row.name, round + 1, rounds, subject.name));
-      if (const auto seconds = stage.measure(*subject.adapter, row))
+      if (const auto seconds = ground.measure(*subject.adapter, row))
         measured.seconds[subject.name].push_back(*seconds);
     }
     // So that nobody always comes after the same neighbour.
@@ -59,14 +59,14 @@ Measured measure(Stage& stage, std::vector<Subject>& all, const Row& row, size_t
 }
 
 int run(const std::string& directory, size_t rounds, const std::string& filter) {
-  Stage stage(directory);
+  Ground ground(directory);
   const Spinner spinner;
   std::vector<Subject> all = subjects();
   std::vector<std::string> names;
   for (const Subject& subject : all) names.push_back(subject.name);
   std::vector<Measured> measured;
   for (const Row& row : rows())
-    if (row.name.find(filter) != std::string::npos) measured.push_back(measure(stage, all, row, rounds));
+    if (row.name.find(filter) != std::string::npos) measured.push_back(measure(ground, all, row, rounds));
   fmt::print("{}\n", table(measured, names));
   const auto missed = misses(measured);
   for (const std::string& line : missed) fmt::print("missed: {}\n", line);

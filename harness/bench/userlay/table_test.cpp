@@ -1,4 +1,4 @@
-#include "adapters/userspace/bench/table.h"
+#include "harness/bench/userlay/table.h"
 
 #include <gtest/gtest.h>
 

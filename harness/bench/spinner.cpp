@@ -1,4 +1,4 @@
-#include "adapters/userspace/bench/spinner.h"
+#include "harness/bench/spinner.h"
 
 #include <sched.h>
 #include <sys/prctl.h>

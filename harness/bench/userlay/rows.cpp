@@ -1,4 +1,4 @@
-#include "adapters/userspace/bench/rows.h"
+#include "harness/bench/userlay/rows.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 #include <array>
 #include <system_error>
 
-#include "harness/ops/fd.h"
+#include "harness/bench/files.h"
 
 namespace ovlcheck {
 namespace {
@@ -26,62 +26,20 @@ struct Sized {
 };
 constexpr Sized kSizes[] = {{"w4k", 100, 4096}, {"w1m", 16, kMiB}, {"w256m", 1, 256 * kMiB}};
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-void check(long returned, const std::string& what) {
-  if (returned < 0) fail(what);
-}
-
 std::string file(size_t number) {
   return fmt::format("f{:05}", number);
 }
 
-Fd open_file(int dir, const std::string& name, int flags, mode_t mode = 0) {
-  Fd fd(::openat(dir, name.c_str(), flags | O_CLOEXEC, mode));
-  if (!fd) fail(name);
-  return fd;
-}
-
-Fd open_directory(int dir, const std::string& name) {
-  return open_file(dir, name, O_RDONLY | O_DIRECTORY);
-}
-
-std::vector<char> data_of(size_t size) {
-  std::vector<char> data(size);
-  for (size_t i = 0; i < size; ++i) data[i] = static_cast<char>(i * 31 + i / 4096);
-  return data;
-}
-
-void write_all(int fd, size_t size) {
-  static const std::vector<char> data = data_of(kMiB);
-  for (size_t done = 0; done < size;) {
-    const ssize_t put = ::write(fd, data.data(), std::min(size - done, data.size()));
-    check(put, "write");
-    done += static_cast<size_t>(put);
-  }
-}
-
-void read_all(int fd) {
-  static std::vector<char> data(kMiB);
-  for (ssize_t got = 1; got > 0;) {
-    got = ::read(fd, data.data(), data.size());
-    check(got, "read");
-  }
-}
-
 void make_files(int dir, const std::string& name, size_t count, size_t size) {
   check(::mkdirat(dir, name.c_str(), 0755), name);
-  const Fd files = open_directory(dir, name);
+  const Fd files = open_directory_at(dir, name);
   for (size_t i = 0; i < count; ++i) {
-    const Fd made = open_file(files.get(), file(i), O_WRONLY | O_CREAT, 0644);
-    write_all(made.get(), size);
+    make_file(files.get(), file(i), size);
   }
 }
 
 size_t stat_files(int merged, const char* directory, size_t count) {
-  const Fd files = open_directory(merged, directory);
+  const Fd files = open_directory_at(merged, directory);
   struct stat st;
   for (size_t i = 0; i < count; ++i)
     check(::fstatat(files.get(), file(i).c_str(), &st, AT_SYMLINK_NOFOLLOW), file(i));
@@ -89,13 +47,13 @@ size_t stat_files(int merged, const char* directory, size_t count) {
 }
 
 size_t read_files(int merged, const char* directory, size_t count) {
-  const Fd files = open_directory(merged, directory);
-  for (size_t i = 0; i < count; ++i) read_all(open_file(files.get(), file(i), O_RDONLY).get());
+  const Fd files = open_directory_at(merged, directory);
+  for (size_t i = 0; i < count; ++i) read_all(open_at(files.get(), file(i), O_RDONLY).get());
   return count;
 }
 
 size_t list(int merged) {
-  const Fd files = open_directory(merged, "many");
+  const Fd files = open_directory_at(merged, "many");
   alignas(8) std::array<char, 32768> buffer;
   for (long got = 1; got > 0;) {
     got = ::syscall(SYS_getdents64, files.get(), buffer.data(), buffer.size());
@@ -106,34 +64,34 @@ size_t list(int merged) {
 
 // Changes the first page of each file.
 size_t write_into(int merged, const Sized& sized) {
-  static const std::vector<char> page = data_of(4096);
-  const Fd files = open_directory(merged, sized.directory);
+  static const std::string page(4096, 'y');
+  const Fd files = open_directory_at(merged, sized.directory);
   for (size_t i = 0; i < sized.files; ++i) {
-    const Fd changed = open_file(files.get(), file(i), O_WRONLY);
+    const Fd changed = open_at(files.get(), file(i), O_WRONLY);
     check(::pwrite(changed.get(), page.data(), page.size(), 0), file(i));
   }
   return sized.files;
 }
 
 size_t create_and_unlink(int merged) {
-  const Fd files = open_directory(merged, "many");
+  const Fd files = open_directory_at(merged, "many");
   for (size_t i = 0; i < kSome; ++i) {
     const std::string name = "new" + file(i);
-    (void)open_file(files.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    (void)open_at(files.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0644);
     check(::unlinkat(files.get(), name.c_str(), 0), name);
   }
   return kSome;
 }
 
 size_t unlink_lower(int merged) {
-  const Fd files = open_directory(merged, "many");
+  const Fd files = open_directory_at(merged, "many");
   for (size_t i = 0; i < kSome; ++i) check(::unlinkat(files.get(), file(i).c_str(), 0), file(i));
   return kSome;
 }
 
 size_t write_large(int merged) {
-  const Fd made = open_file(merged, "new", O_WRONLY | O_CREAT | O_EXCL, 0644);
-  write_all(made.get(), 256 * kMiB);
+  const Fd made = open_at(merged, "new", O_WRONLY | O_CREAT | O_EXCL, 0644);
+  write_bytes(made.get(), 256 * kMiB);
   return 1;
 }
 
@@ -163,10 +121,10 @@ std::vector<std::string> layer_names(size_t count) {
 void make_layers(int dir) {
   for (const std::string& name : layer_names(kMostLowers)) {
     check(::mkdirat(dir, name.c_str(), 0755), name);
-    const Fd layer = open_directory(dir, name);
+    const Fd layer = open_directory_at(dir, name);
     if (name != layer_names(1).front()) check(::mkdirat(layer.get(), "deep", 0755), "deep");
   }
-  const Fd lowest = open_directory(dir, layer_names(1).front());
+  const Fd lowest = open_directory_at(dir, layer_names(1).front());
   make_files(lowest.get(), "deep", kDeep, 0);
   make_files(lowest.get(), "many", kMany, kSmallSize);
   for (const Sized& sized : kSizes) make_files(lowest.get(), sized.directory, sized.files, sized.size);

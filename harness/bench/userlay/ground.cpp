@@ -1,4 +1,4 @@
-#include "adapters/userspace/bench/stage.h"
+#include "harness/bench/userlay/ground.h"
 
 #include <fcntl.h>
 
@@ -12,13 +12,13 @@ namespace ovlcheck {
 
 namespace fs = std::filesystem;
 
-Stage::Stage(const std::string& path)
+Ground::Ground(const std::string& path)
     : dir_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), path_(fs::absolute(path)) {
   if (!dir_) throw std::system_error(errno, std::generic_category(), path);
   make_layers(dir_.get());
 }
 
-void Stage::clear() {
+void Ground::clear() {
   for (const char* name : {"upper", "work", "merged"}) {
     fs::remove_all(fs::path(path_) / name);
     fs::create_directory(fs::path(path_) / name);
@@ -26,7 +26,7 @@ void Stage::clear() {
   if (::syncfs(dir_.get()) != 0) throw std::system_error(errno, std::generic_category(), "syncfs");
 }
 
-std::optional<double> Stage::measure(Adapter& subject, const Row& row) {
+std::optional<double> Ground::measure(Adapter& subject, const Row& row) {
   using Clock = std::chrono::steady_clock;
   clear();
   const LayerDirs dirs{dir_.get(), path_, layer_names(row.lowers), {}, "upper", "work"};
