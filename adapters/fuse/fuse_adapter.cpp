@@ -50,7 +50,7 @@ class FuseAdapter : public Adapter {
 
  private:
   std::optional<std::string> cannot_take(const Options& options) const;
-  std::optional<std::string> cannot_do(const std::vector<Step>& steps) const;
+  std::optional<std::string> cannot_do(const Step& step) const;
 
   Descriptor descriptor_;
   Options defaults_;
@@ -79,21 +79,17 @@ std::optional<std::string> FuseAdapter::cannot_take(const Options& options) cons
   return std::nullopt;
 }
 
-std::optional<std::string> FuseAdapter::cannot_do(const std::vector<Step>& steps) const {
-  for (const Step& step : steps) {
-    if (step.op == "tmpfile" && step.expect == "ok" && descriptor_.filesystem == "fuse" &&
-        !version_in_range(kernel_, ">=6.1"))
-      return "FUSE has O_TMPFILE since Linux 6.1, this is " + kernel_;
-    const Json options = step.op == "mount" || step.op == "remount" || step.op == "overlay"
-                             ? step.args.value(step.op == "overlay" ? "mount" : step.op, Json())
-                             : Json();
-    if (options.is_object())
-      for (const auto& [option, value] : options.items())
-        if (auto why = unsupported(descriptor_, option, value.is_string() ? value.get<std::string>() : ""))
-          return why;
-    for (const auto& track : step.tracks)
-      if (auto why = cannot_do(track)) return why;
-  }
+std::optional<std::string> FuseAdapter::cannot_do(const Step& step) const {
+  if (step.op == "tmpfile" && step.expect == "ok" && descriptor_.filesystem == "fuse" &&
+      !version_in_range(kernel_, ">=6.1"))
+    return "FUSE has O_TMPFILE since Linux 6.1, this is " + kernel_;
+  const Json options = step.op == "mount" || step.op == "remount" || step.op == "overlay"
+                           ? step.args.value(step.op == "overlay" ? "mount" : step.op, Json())
+                           : Json();
+  if (options.is_object())
+    for (const auto& [option, value] : options.items())
+      if (auto why = unsupported(descriptor_, option, value.is_string() ? value.get<std::string>() : ""))
+        return why;
   return std::nullopt;
 }
 
@@ -104,7 +100,12 @@ std::optional<std::string> FuseAdapter::cannot(const Case& c) const {
   if (descriptor_.max_lowers && c.lowers.size() > *descriptor_.max_lowers)
     return fmt::format("{} has at most {} lower layers", descriptor_.name, *descriptor_.max_lowers);
   if (auto why = cannot_take(c.mount)) return why;
-  return cannot_do(c.steps);
+  std::optional<std::string> why;
+  (void)any_step(c.steps, [&](const Step& step) {
+    why = cannot_do(step);
+    return why.has_value();
+  });
+  return why;
 }
 
 std::string FuseAdapter::version() const {

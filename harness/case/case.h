@@ -35,6 +35,25 @@ struct Step {
   std::string where;                      // JSON pointer in the case, e.g. "/steps/2"
 };
 
+// Calls visit(step) for all steps, those of their tracks included, until one call returns true; did one?
+template <class Visit>
+bool any_step(const std::vector<Step>& steps, const Visit& visit) {
+  for (const Step& step : steps) {
+    if (visit(step)) return true;
+    for (const auto& track : step.tracks)
+      if (any_step(track, visit)) return true;
+  }
+  return false;
+}
+
+template <class Visit>
+void for_each_step(const std::vector<Step>& steps, const Visit& visit) {
+  (void)any_step(steps, [&](const Step& step) {
+    visit(step);
+    return false;
+  });
+}
+
 // What must be there for a case to be run.
 struct Requirements {
   std::string kernel;     // version range, "" any

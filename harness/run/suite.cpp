@@ -98,9 +98,8 @@ class Baselines {
 };
 
 size_t operations_in(const std::vector<Step>& steps) {
-  size_t count = steps.size();
-  for (const Step& step : steps)
-    for (const auto& track : step.tracks) count += operations_in(track);
+  size_t count = 0;
+  for_each_step(steps, [&count](const Step&) { ++count; });
   return count;
 }
 

@@ -213,10 +213,7 @@ class Watchdog {
 };
 
 bool runs_programs(const std::vector<Step>& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
-    return step.op == "run" || step.op == "execve" ||
-           std::any_of(step.tracks.begin(), step.tracks.end(), runs_programs);
-  });
+  return any_step(steps, [](const Step& step) { return step.op == "run" || step.op == "execve"; });
 }
 
 class Worker {

@@ -32,15 +32,6 @@ std::string as_comment(const std::string& text) {
   return comment;
 }
 
-// Calls visit(step) for all steps, those of tracks included.
-template <class Visit>
-void for_each_step(const std::vector<Step>& steps, const Visit& visit) {
-  for (const Step& step : steps) {
-    visit(step);
-    for (const auto& track : step.tracks) for_each_step(track, visit);
-  }
-}
-
 class ScriptWriter {
  public:
   ScriptWriter(const Case& c, const SubjectName& subject, const std::vector<Clause>& clauses)

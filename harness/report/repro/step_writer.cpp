@@ -287,14 +287,10 @@ class StepWriter {
 
   static std::string descriptor(const Json& name) { return "fd(" + python_literal(name) + ")"; }
 
-  bool names_descriptor(const Json& value) const { return names_descriptor(case_.steps, value); }
-
-  static bool names_descriptor(const std::vector<Step>& steps, const Json& value) {
-    return std::any_of(steps.begin(), steps.end(), [&](const Step& step) {
+  bool names_descriptor(const Json& value) const {
+    return any_step(case_.steps, [&](const Step& step) {
       const bool opens = step.op == "open" || step.op == "tmpfile" || step.op == "open_by_handle";
-      return (opens && Json(step.as) == value) ||
-             std::any_of(step.tracks.begin(), step.tracks.end(),
-                         [&](const auto& track) { return names_descriptor(track, value); });
+      return opens && Json(step.as) == value;
     });
   }
 
