@@ -20,19 +20,14 @@
 #include "harness/ops/fd.h"
 #include "harness/ops/kernel_vfs.h"
 #include "harness/ops/layers.h"
-#include "harness/run/lower_images.h"
+#include "harness/run/case_layers.h"
 #include "harness/run/namespaces.h"
 #include "harness/run/other_overlays.h"
 #include "harness/run/requirements.h"
+#include "harness/run/stop.h"
 
 namespace ovlcheck {
 namespace {
-
-// The case cannot go on; becomes the end of its observation.
-struct Stop {
-  End end;
-  std::string reason;
-};
 
 // Names of layers mentioned in `after`, which may be nested in "if" objects.
 void collect_layers(const Json& after, std::set<std::string>& names) {
@@ -65,14 +60,13 @@ class CaseRun {
         sandbox_(sandbox),
         progress_(progress),
         stage_(stage),
-        staged_name_(staged_name(c)),
         watches_steps_(watches_steps),
         options_(c.mount),
-        images_(sandbox.environment().lower_fs),
+        layers_(c, adapter, sandbox, stage),
         others_(adapter, c.actors) {}
 
   void run(Observation& seen) {
-    prepare();
+    layers_.prepare();
     if (case_.mounted) {
       if (auto error = bring_up()) {
         if (error->error == kNotOffered) throw Stop{End::skip, error->message};
@@ -81,19 +75,19 @@ class CaseRun {
       }
     }
     describe_start(seen);
-    uint64_t lowers = fingerprint_of_lowers();
+    uint64_t lowers = layers_.fingerprint_of_lowers();
     for (const auto& step : case_.steps) {
       // After a refused mount nothing more can be done; the judge knows whether it had to be refused.
       if ((refused_ && needs_mount(step)) || needs_refused_overlay(step)) break;
       const bool rewrites = may_change_lower(step);
-      if (rewrites && fingerprint_of_lowers() != lowers) lowers_changed_ = true;
+      if (rewrites && layers_.fingerprint_of_lowers() != lowers) lowers_changed_ = true;
       seen.steps.push_back(run_step(step));
       if (!seen.steps.back().skip.empty()) throw Stop{End::skip, step.op + ": " + seen.steps.back().skip};
-      if (rewrites) lowers = fingerprint_of_lowers();
+      if (rewrites) lowers = layers_.fingerprint_of_lowers();
     }
     progress_.begin_step("");
     look(seen);
-    if (fingerprint_of_lowers() != lowers) lowers_changed_ = true;
+    if (layers_.fingerprint_of_lowers() != lowers) lowers_changed_ = true;
     take_down();
   }
 
@@ -102,115 +96,10 @@ class CaseRun {
 
  private:
   // ---- layers
-  void prepare() {
-    if (stage_) return find_staged();
-    const std::string name = std::to_string(next_directory_++);
-    if (mkdirat(sandbox_.directory(), name.c_str(), 0755) != 0) stop("mkdir of the case's directory");
-    directory_ = Fd(openat(sandbox_.directory(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory_) stop("open the case's directory");
-    dirs_.dir = directory_.get();
-    dirs_.path = sandbox_.path() + "/" + name;
-    make_directory(dirs_.merged);
-    if (!adapter_.has_layers())
-      return build(dirs_.merged, flatten(case_.upper ? &*case_.upper : nullptr, case_.lowers), false);
-    for (const auto& lower : case_.lowers)
-      add_layer(dirs_.lowers, "lower" + std::to_string(dirs_.lowers.size()), lower);
-    for (const auto& data : case_.data)
-      add_layer(dirs_.data, "data" + std::to_string(dirs_.data.size()), data);
-    if (!case_.upper) return;
-    dirs_.upper = "upper";
-    dirs_.work = "work";
-    make_directory(dirs_.upper);
-    make_directory(dirs_.work);
-    build(dirs_.upper, *case_.upper, true);
-    layer_names_.push_back("upper");
-  }
-
-  // The layers are there already.
-  void find_staged() {
-    const auto there = stage_->open("merged", staged_name_);
-    if (!there && there.error() == ENOTCONN) throw Stop{End::error, "what was mounted at merged has ended"};
-    if (!there)
-      throw Stop{there.error() == ENOENT ? End::skip : End::error,
-                 "it is not staged there: merged/" + staged_name_ + ": " + std::strerror(there.error())};
-    for (size_t i = 0; i < std::min(case_.lowers.size(), stage_->lowers()); ++i) {
-      layer_names_.push_back("lower[" + std::to_string(i) + "]");
-      dirs_.lowers.push_back("lower" + std::to_string(i));
-    }
-    dirs_.upper = "upper";
-    layer_names_.push_back("upper");
-    if (stage_->is_foreign() && !compare_trees(*case_.upper, look_at("upper")).empty())
-      throw Stop{End::error, "upper/" + staged_name_ +
-                                 " does not hold what was staged there (every stage serves one run): run "
-                                 "`ovlcheck stage` again, with new directories"};
-  }
-
-  void add_layer(std::vector<std::string>& group, const std::string& name, const Tree& tree) {
-    make_directory(name);
-    build(name, tree, true);
-    make_read_only(name);
-    layer_names_.push_back((&group == &dirs_.data ? "data[" : "lower[") + std::to_string(group.size()) + "]");
-    group.push_back(name);
-  }
-
-  void make_directory(const std::string& name) {
-    if (mkdirat(dirs_.dir, name.c_str(), 0755) != 0) stop("mkdir " + name);
-  }
-
-  void build(const std::string& directory, const Tree& tree, bool encode) {
-    Tree raw;
-    try {
-      raw = encode ? adapter_.dialect().encode(tree) : tree;
-    } catch (const BadCase& cannot) {
-      throw Stop{End::skip, std::string("this format has no such mark: ") + cannot.problems.front().message};
-    }
-    Fd target = open_directory(directory);
-    std::string where;
-    if (auto built = build_tree(target.get(), raw, &where); !built) {
-      const bool missing_privilege = built.error() == EPERM || built.error() == EINVAL;
-      throw Stop{missing_privilege ? End::skip : End::error,
-                 "cannot build " + directory + "/" + where + " here: " + std::strerror(built.error())};
-    }
-  }
-
-  // Where lower layers shall lie on a file system of their own.
-  void make_read_only(const std::string& directory) {
-    if (sandbox_.environment().lower_fs.empty()) return;
-    std::string lost;
-    try {
-      lost = images_.replace(dirs_.dir, directory, dirs_.path + "/" + directory);
-    } catch (const std::runtime_error& cannot) {
-      throw Stop{End::skip, cannot.what()};
-    }
-    if (!lost.empty()) throw Stop{End::skip, sandbox_.environment().lower_fs + " does not keep " + lost};
-  }
-
-  Fd open_directory(const std::string& name) {
-    if (stage_) {
-      auto staged = stage_->open(name, staged_name_);
-      if (!staged) stop("open " + name + "/" + staged_name_, staged.error());
-      return std::move(*staged);
-    }
-    Fd fd(openat(dirs_.dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) stop("open " + name);
-    return fd;
-  }
-
   // "lower[1]" -> the directory's name; stops the case on an unknown one.
   std::string directory_of(const std::string& layer) {
-    if (stage_) {
-      if (auto directory = layer_directory(dirs_, layer)) return *directory;
-      throw Stop{End::skip, "it looks at " + layer + ", whose directory is not known (--lower)"};
-    }
-    if (layer == "merged" || (layer == "upper" && !dirs_.upper.empty()) ||
-        (layer == "work" && !dirs_.work.empty()))
-      return layer;
-    for (const auto* group : {"lower", "data"}) {
-      const std::string prefix = std::string(group) + "[";
-      if (!layer.starts_with(prefix) || !layer.ends_with("]")) continue;
-      const std::string name = group + layer.substr(prefix.size(), layer.size() - prefix.size() - 1);
-      if (faccessat(dirs_.dir, name.c_str(), F_OK, 0) == 0) return name;
-    }
+    if (const auto own = layers_.directory_of(layer)) return *own;
+    if (stage_) throw Stop{End::skip, "it looks at " + layer + ", whose directory is not known (--lower)"};
     if (const size_t dot = layer.find('.'); dot != layer.npos)
       if (const LayerDirs* dirs = others_.layers(layer.substr(0, dot)))
         if (const auto directory = layer_directory(*dirs, layer.substr(dot + 1))) return *directory;
@@ -219,7 +108,7 @@ class CaseRun {
 
   // ---- mount
   std::optional<MountError> bring_up() {
-    auto mounted = stage_ ? stage_->enter(staged_name_) : adapter_.mount(dirs_, options_);
+    auto mounted = layers_.mount(options_);
     if (!mounted) return mounted.error();
     mount_ = std::move(*mounted);
     executor_ = std::make_unique<Executor>(mount_->vfs(), case_.actors, std::move(handles_));
@@ -232,7 +121,8 @@ class CaseRun {
     handles_ = executor_->handles();
     executor_.reset();
     for (; !volumes_.empty(); volumes_.pop_back()) {
-      if (fchdir(dirs_.dir) != 0 || umount2(volumes_.back().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+      if (fchdir(layers_.dirs().dir) != 0 ||
+          umount2(volumes_.back().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
         stop("unmount a volume");
     }
     auto down = mount_->unmount();
@@ -258,7 +148,9 @@ class CaseRun {
     progress_.begin_step(step.where);
     const bool watched = watches_steps_ || may_fail(step);
     if (!watched) fingerprints_.clear();
-    const auto before = watched ? fingerprints() : std::vector<uint64_t>{};
+    // Those taken after the step before serve this one.
+    auto before = watched ? std::exchange(fingerprints_, {}) : std::vector<uint64_t>{};
+    if (watched && before.empty()) before = layers_.fingerprints();
     StepResult result = perform(step);
     result.ran = true;
     // Layers are looked at with the worker's own credentials, whoever acted.
@@ -271,9 +163,9 @@ class CaseRun {
         throw Stop{End::crash, *death};
     }
     if (!watched) return result;
-    fingerprints_ = fingerprints();
+    fingerprints_ = layers_.fingerprints();
     for (size_t i = 0; i < before.size(); ++i)
-      if (before[i] != fingerprints_[i]) result.touched.push_back(layer_names_[i]);
+      if (before[i] != fingerprints_[i]) result.touched.push_back(layers_.names()[i]);
     return result;
   }
 
@@ -286,34 +178,6 @@ class CaseRun {
   // What is done to a lower layer while it is not mounted changes it rightly.
   static bool may_change_lower(const Step& step) {
     return step.op == "offline" && step.args.at("offline") != "upper";
-  }
-
-  // One number per layer in layer_names_; those taken after the step before serve the next one.
-  std::vector<uint64_t> fingerprints() {
-    if (!fingerprints_.empty()) return std::exchange(fingerprints_, {});
-    std::vector<uint64_t> all;
-    for (const auto& name : layer_names_) all.push_back(fingerprint_of(name));
-    return all;
-  }
-
-  uint64_t fingerprint_of(const std::string& layer) {
-    const Notice notice = layer == "upper" ? Notice::meaning : Notice::everything;
-    if (stage_) return stage_->fingerprint_of(directory_of(layer), staged_name_, notice);
-    return fingerprint(layer_fd(layer), notice);
-  }
-
-  // All layers that must never change, as one number.
-  uint64_t fingerprint_of_lowers() {
-    uint64_t sum = 0;
-    for (const auto& name : layer_names_)
-      if (name != "upper") sum = sum * 31 + fingerprint_of(name);
-    return sum;
-  }
-
-  int layer_fd(const std::string& layer) {
-    Fd& fd = layer_fds_[layer];
-    if (!fd) fd = open_directory(directory_of(layer));
-    return fd.get();
   }
 
   static bool needs_mount(const Step& step) {
@@ -390,10 +254,10 @@ class CaseRun {
     if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
     const std::string name = step.args.at("overlay").get<std::string>();
     LayerDirs dirs;
-    dirs.dir = dirs_.dir;
-    dirs.path = dirs_.path;
+    dirs.dir = layers_.dirs().dir;
+    dirs.path = layers_.dirs().path;
     dirs.merged = name + ".merged";
-    make_directory(dirs.merged);
+    layers_.make_directory(dirs.merged);
     for (const auto& lower : step.args.at("lower"))
       dirs.lowers.push_back(layer_for_other(lower, name + ".lower" + std::to_string(dirs.lowers.size())));
     const Json upper = step.args.value("upper", Json::object());
@@ -408,9 +272,9 @@ class CaseRun {
   // The directory of a layer of another overlay: one of its own if `layer` is a tree, else the one it names.
   std::string layer_for_other(const Json& layer, const std::string& own_name) {
     if (layer.is_object()) {
-      make_directory(own_name);
-      build(own_name, tree_from_json(layer, ""), true);
-      if (own_name.find(".lower") != own_name.npos) make_read_only(own_name);
+      layers_.make_directory(own_name);
+      layers_.build(own_name, tree_from_json(layer, ""), true);
+      if (own_name.find(".lower") != own_name.npos) layers_.make_read_only(own_name);
       return own_name;
     }
     const std::string path = bytes_from_text(layer.get<std::string>());
@@ -444,9 +308,7 @@ class CaseRun {
     if (change.is_object()) options_ = changed_options(options_, change, "");
     if (!args.contains("order")) return;
     if (!adapter_.has_layers()) throw Stop{End::skip, "this subject keeps no layers"};
-    const auto all = dirs_.lowers;
-    dirs_.lowers.clear();
-    for (const auto& index : args["order"]) dirs_.lowers.push_back(all.at(index.get<size_t>()));
+    layers_.reorder(args["order"]);
   }
 
   StepResult offline_step(const Step& step) {
@@ -456,9 +318,9 @@ class CaseRun {
     StepResult result;
     const std::string directory = directory_of(step.args.at("offline").get<std::string>());
     if (step.args.contains("tree")) {
-      build(directory, tree_from_json(step.args["tree"], step.where + "/tree"), true);
+      layers_.build(directory, tree_from_json(step.args["tree"], step.where + "/tree"), true);
     } else {
-      Fd layer = open_directory(directory);
+      Fd layer = layers_.open(directory);
       auto vfs = open_kernel_vfs(layer.get());
       if (!vfs)
         throw Stop{End::skip,
@@ -490,9 +352,9 @@ class CaseRun {
       return result;
     }
     const std::string source = "volume" + std::to_string(volumes_.size());
-    make_directory(source);
+    layers_.make_directory(source);
     if (step.args.contains("tree"))
-      build(source, tree_from_json(step.args["tree"], step.where + "/tree"), false);
+      layers_.build(source, tree_from_json(step.args["tree"], step.where + "/tree"), false);
     const std::string path = bytes_from_text(step.args.at("volume").get<std::string>());
     if (auto home = go_home(); !home) stop("leave the merged directory", home.error());
     struct open_how how = {};
@@ -500,12 +362,12 @@ class CaseRun {
     how.resolve = RESOLVE_IN_ROOT;
     Fd target(static_cast<int>(syscall(SYS_openat2, mount_->directory(), path.c_str(), &how, sizeof how)));
     const std::string target_path = "/proc/self/fd/" + std::to_string(target.get());
-    if (!target ||
-        mount((dirs_.path + "/" + source).c_str(), target_path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+    if (!target || mount((layers_.dirs().path + "/" + source).c_str(), target_path.c_str(), nullptr, MS_BIND,
+                         nullptr) != 0) {
       result.error = errno;
       return result;
     }
-    volumes_.push_back(dirs_.merged + "/" + path);
+    volumes_.push_back(layers_.dirs().merged + "/" + path);
     return result;
   }
 
@@ -522,9 +384,9 @@ class CaseRun {
     }
     // Not kept open: what lies in merged would keep it busy.
     if (layer.find('.') != layer.npos)
-      return adapter_.dialect().decode(snapshot(open_directory(directory_of(layer)).get()));
-    if (stage_) return stage_->look(directory_of(layer), staged_name_, adapter_.dialect());
-    return adapter_.dialect().decode(snapshot(layer_fd(layer)));
+      return adapter_.dialect().decode(snapshot(layers_.open(directory_of(layer)).get()));
+    (void)directory_of(layer);
+    return layers_.look(layer);
   }
 
   void describe_start(Observation& seen) {
@@ -543,32 +405,22 @@ class CaseRun {
     std::set<std::string> wanted;
     collect_layers(case_.after, wanted);
     wanted.erase("merged");
-    if (!dirs_.upper.empty()) wanted.insert("upper");
+    if (!layers_.dirs().upper.empty()) wanted.insert("upper");
     std::erase_if(wanted, [this](const std::string& layer) { return is_refused_overlay(layer); });
     for (const auto& layer : wanted) seen.trees[layer] = look_at(layer);
   }
 
-  [[noreturn]] void stop(const std::string& what, int error = errno) {
-    throw Stop{End::error, what + ": " + std::strerror(error)};
-  }
-
-  static inline long next_directory_ = 0;
   const Case& case_;
   Adapter& adapter_;
   const bool has_daemon_;
   const Sandbox& sandbox_;
   Progress& progress_;
   const Stage* stage_;
-  const std::string staged_name_;
   const bool watches_steps_;
   bool lowers_changed_ = false;
   bool refused_ = false;  // the last mount failed
   Options options_;
-  Fd directory_;
-  LayerDirs dirs_;
-  LowerImages images_;
-  std::vector<std::string> layer_names_;  // that are watched for change
-  std::map<std::string, Fd> layer_fds_;
+  CaseLayers layers_;
   std::vector<uint64_t> fingerprints_;
   std::unique_ptr<Mount> mount_;
   OtherOverlays others_;  // go down before the first
@@ -577,17 +429,12 @@ class CaseRun {
   std::vector<std::string> volumes_;  // mount points relative to the case's directory
 };
 
-bool runs_program(const std::vector<Step>& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
-    return step.op == "run" || std::any_of(step.tracks.begin(), step.tracks.end(), runs_program);
-  });
-}
-
 // Why the case cannot be run under a mount that somebody else made with the adapter's default options.
 std::optional<std::string> needs_another_mount(const Case& c, const Adapter& adapter) {
   if (auto why = needs_own_mount(c)) return why;
   // A worker's programs do not find the way to a directory outside its sandbox.
-  if (runs_program(c.steps)) return "it runs a program in the mount";
+  if (any_step(c.steps, [](const Step& step) { return step.op == "run"; }))
+    return "it runs a program in the mount";
   if (adapter.effective(c.mount) == adapter.effective({})) return std::nullopt;
   std::string options;
   for (const auto& [name, value] : c.mount)
