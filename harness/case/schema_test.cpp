@@ -180,9 +180,9 @@ TEST(Schema, SaysWhatIsWrongAndWhatWouldBeRight) {
            {case_with("requires", R"({"privilege": "rot"})"),
             "/requires/privilege: must be \"root\" or \"userns\" (did you mean \"root\"?)"},
            {case_with("requires", R"({"needs": ["uid"]})"),
-            "/requires/needs/0: must be uids, mount, layers, reflink, flags, samefs, fs:NAME, lower:acl, "
-            "lower:flags, lower:handles "
-            "or lower:holes"},
+            "/requires/needs/0: must be uids, mount, layers, reflink, flags, samefs, fs:NAME or "
+            "lower:FEATURE "
+            "(acl, atime, direct, flags, handles, holes, names)"},
            {case_with("actors", R"({"a": {"caps": ["CAP_FOWNR"]}})"),
             "/actors/a/caps/0: must be a capability such as \"CAP_FOWNER\" (did you mean \"CAP_FOWNER\"?)"},
            {case_with("actors", R"({"a": {"uid": -1}})"),

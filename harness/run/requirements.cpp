@@ -25,7 +25,8 @@ bool can_reflink(int scratch) {
 // squashfs has no UUID that a file handle could be kept with.
 bool lacks(const std::string& fs, const std::string& feature) {
   static const std::map<std::string, std::set<std::string>> kLacking = {
-      {"erofs", {"acl", "flags", "holes"}}, {"squashfs", {"acl", "flags", "handles", "holes"}}};
+      {"erofs", {"acl", "atime", "direct", "flags", "holes"}},
+      {"squashfs", {"acl", "direct", "flags", "handles", "holes", "names"}}};
   const auto found = kLacking.find(fs);
   return found != kLacking.end() && found->second.contains(feature);
 }
