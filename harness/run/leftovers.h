@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
+
+#include "harness/run/processes.h"
 
 namespace ovlcheck {
 
@@ -51,28 +51,10 @@ class Leftovers {
   }
 
   static std::map<int, std::string> descendants() {
-    std::map<int, std::pair<int, std::string>> all;  // pid -> parent, name
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const std::string pid = entry.path().filename();
-      if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-      std::ifstream file(entry.path() / "stat");
-      std::stringstream text;
-      text << file.rdbuf();
-      const std::string stat = text.str();
-      const auto open = stat.find('('), close = stat.rfind(')');
-      if (close == std::string::npos) continue;  // has just ended
-      std::istringstream rest(stat.substr(close + 1));
-      char state = 0;
-      int parent = 0;
-      rest >> state >> parent;
-      all[std::stoi(pid)] = {parent, stat.substr(open + 1, close - open - 1)};
-    }
+    const auto all = all_processes("/proc");
     std::map<int, std::string> own;
-    for (const auto& [pid, process] : all) {
-      int ancestor = process.first;
-      while (ancestor > 1 && ancestor != getpid() && all.contains(ancestor)) ancestor = all[ancestor].first;
-      if (ancestor == getpid()) own[pid] = process.second;
-    }
+    for (const auto& [pid, process] : all)
+      if (pid != getpid() && descends_from(all, pid, getpid())) own[pid] = process.name;
     return own;
   }
 

@@ -32,19 +32,8 @@ bool write_file(const std::string& path, const std::string& text) {
   return file && write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-struct IdRange {
-  unsigned long inside, outside, count;
-};
-
-std::vector<IdRange> ranges(const char* map_file) {
-  std::ifstream file(map_file);
-  std::vector<IdRange> all;
-  for (IdRange range{}; file >> range.inside >> range.outside >> range.count;) all.push_back(range);
-  return all;
-}
-
 bool has_foreign_ids(const char* map_file) {
-  const auto all = ranges(map_file);
+  const auto all = id_ranges(map_file);
   return std::any_of(all.begin(), all.end(), [](const IdRange& range) {
     return range.inside <= kForeignRoot && range.inside + range.count >= kForeignRoot + kIds;
   });
@@ -53,7 +42,7 @@ bool has_foreign_ids(const char* map_file) {
 // The id map that gives a child namespace the ids this one has, up to kIds.
 std::string same_ids(const char* map_file) {
   std::string map;
-  for (const auto& range : ranges(map_file))
+  for (const auto& range : id_ranges(map_file))
     if (range.inside < kIds)
       map += std::to_string(range.inside) + " " + std::to_string(range.inside) + " " +
              std::to_string(std::min(range.count, kIds - range.inside)) + "\n";
@@ -103,6 +92,13 @@ sigset_t waited_for() {
 }
 
 }  // namespace
+
+std::vector<IdRange> id_ranges(const char* map_file) {
+  std::ifstream file(map_file);
+  std::vector<IdRange> all;
+  for (IdRange range{}; file >> range.inside >> range.outside >> range.count;) all.push_back(range);
+  return all;
+}
 
 uid_t foreign_root() {
   return kForeignRoot;

@@ -5,10 +5,17 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "harness/ops/fd.h"
 
 namespace ovlcheck {
+
+// A line of a uid_map or gid_map.
+struct IdRange {
+  unsigned long inside, outside, count;
+};
+std::vector<IdRange> id_ranges(const char* map_file);
 
 enum class UserNamespace { none, own_ids, other_ids };
 

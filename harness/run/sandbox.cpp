@@ -83,6 +83,17 @@ void be_expendable() {
   (void)setrlimit(RLIMIT_CORE, &no_core);
 }
 
+// Real root could reach the whole machine by way of /proc. Without CAP_SYS_ADMIN no program can undo this,
+// and a /proc with parts out of reach keeps new ones from being mounted in namespaces of its own.
+void protect_machine() {
+  for (const char* part : {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"})
+    if (access(part, F_OK) == 0 &&
+        (mount(part, part, nullptr, MS_BIND, nullptr) != 0 ||
+         mount(nullptr, part, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+               nullptr) != 0))
+      broken(std::string("make ") + part + " read-only");
+}
+
 // A directory of that name whose maker was killed before it could remove it: nobody holds its lock.
 void remove_if_abandoned(int base, const char* name) {
   Fd directory(openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -138,10 +149,9 @@ std::string privilege_name(Privilege privilege) {
 }
 
 bool is_real_root() {
-  std::ifstream map("/proc/self/uid_map");
-  unsigned long inside = 0, outside = 0, count = 0;
-  map >> inside >> outside >> count;
-  return geteuid() == 0 && inside == 0 && outside == 0 && count == UINT32_MAX;
+  const auto ids = id_ranges("/proc/self/uid_map");
+  return geteuid() == 0 && ids.size() == 1 && ids[0].inside == 0 && ids[0].outside == 0 &&
+         ids[0].count == UINT32_MAX;
 }
 
 void show_programs(SandboxRequest& request, const SubjectName& subject) {
@@ -182,11 +192,9 @@ Sandbox::Sandbox(SandboxRequest request) {
                              " needs --privilege root: only real root can mount images");
   environment_.lower_fs = request.lower_fs;
 
-  std::ifstream map("/proc/self/uid_map");
-  unsigned long inside = 0, outside = 0, count = 0;
-  map >> inside >> outside >> count;
-  environment_.mapped_uids =
-      environment_.privilege == "root" || (environment_.privilege == "userns" && count > 1);
+  const auto ids = id_ranges("/proc/self/uid_map");
+  environment_.mapped_uids = environment_.privilege == "root" ||
+                             (environment_.privilege == "userns" && !ids.empty() && ids[0].count > 1);
   environment_.dev_fuse = has_fuse_device();
 }
 
@@ -237,21 +245,6 @@ void Sandbox::limit_processes() const {
   if (version_in_range(environment_.kernel, ">=6.14"))
     std::ofstream(std::string(kHiddenProc) + "/sys/kernel/pid_max") << kMostPids;
 }
-
-namespace {
-
-// Real root could reach the whole machine by way of /proc. Without CAP_SYS_ADMIN no program can undo this,
-// and a /proc with parts out of reach keeps new ones from being mounted in namespaces of its own.
-void protect_machine() {
-  for (const char* part : {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"})
-    if (access(part, F_OK) == 0 &&
-        (mount(part, part, nullptr, MS_BIND, nullptr) != 0 ||
-         mount(nullptr, part, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-               nullptr) != 0))
-      broken(std::string("make ") + part + " read-only");
-}
-
-}  // namespace
 
 void Sandbox::settle_inside() {
   path_ = kScratch;
