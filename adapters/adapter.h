@@ -23,10 +23,16 @@ struct Environment {
   std::string lower_fs;      // file system of the lower layers, where that is another: "erofs", ...
 };
 
-// Why marks cannot be written here by a subject that is not real root and so keeps them as user.* attributes,
-// or nothing.
-inline std::optional<std::string> without_user_marks(const Environment& environment) {
-  if (environment.user_xattrs || environment.privilege == "root") return std::nullopt;
+// Why a subject with these mount options cannot be had here without being real root, that is with its marks
+// kept as user.* attributes (fs/overlayfs/params.c, ovl_fs_params_verify), or nothing.
+inline std::optional<std::string> without_user_marks(const Environment& environment, const Options& options) {
+  if (environment.privilege == "root") return std::nullopt;
+  for (const auto& [option, allowed] :
+       {std::pair("redirect_dir", "nofollow"), {"metacopy", "off"}, {"verity", "off"}})
+    if (const auto asked = options.find(option); asked != options.end() && asked->second != allowed)
+      return std::string(option) + "=" + asked->second +
+             " needs real root (--privilege root): it is refused beside userxattr";
+  if (environment.user_xattrs) return std::nullopt;
   return "marks of others than real root are user.* attributes, which " + environment.fs + " of Linux " +
          environment.kernel + " does not keep (--scratch DIR: work elsewhere)";
 }

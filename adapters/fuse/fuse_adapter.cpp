@@ -69,7 +69,7 @@ std::optional<std::string> FuseAdapter::missing(const Environment& environment) 
     return program + " is not installed" +
            (descriptor_.package.empty() ? "" : ": apt-get install " + descriptor_.package);
   if (descriptor_.kernel_options)
-    if (auto why = without_user_marks(environment)) return why;
+    if (auto why = without_user_marks(environment, defaults_)) return why;
   return cannot_take(defaults_);
 }
 

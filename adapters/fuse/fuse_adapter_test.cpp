@@ -336,6 +336,8 @@ TEST(FuseAdapter, SaysWhatIsMissing) {
           {.privilege = "userns", .dev_fuse = true, .user_xattrs = false, .kernel = "6.1", .fs = "tmpfs"}),
       "marks of others than real root are user.* attributes, which tmpfs of Linux 6.1 does not keep "
       "(--scratch DIR: work elsewhere)");
+  EXPECT_EQ(missing({.privilege = "userns", .dev_fuse = true}, {{"metacopy", "on"}}),
+            "metacopy=on needs real root (--privilege root): it is refused beside userxattr");
   descriptor.filesystem = "no-such-filesystem";
   EXPECT_EQ(missing({.privilege = "root"}), "this kernel has no no-such-filesystem");
 }

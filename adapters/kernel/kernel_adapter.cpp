@@ -139,7 +139,7 @@ class KernelAdapter : public Adapter {
     // 459c7c565ac3 ("ovl: unprivieged mounts"), seen on 5.10 and 6.1.
     if (version_in_range(environment.kernel, "<5.11"))
       return "user namespaces can mount overlayfs since Linux 5.11, this is " + environment.kernel;
-    return without_user_marks(environment);
+    return without_user_marks(environment, defaults_);
   }
 
   std::optional<std::string> cannot(const Case&) const override { return std::nullopt; }

@@ -120,7 +120,7 @@ class UserspaceAdapter : public Adapter {
   }
 
   std::optional<std::string> missing(const Environment& environment) const override {
-    return without_user_marks(environment);
+    return without_user_marks(environment, defaults_);
   }
 
   std::optional<std::string> cannot(const Case& c) const override {
