@@ -23,7 +23,8 @@ constexpr size_t kOperationsPerChunk = generate::RandomSequences::kLanes * gener
 void print(const CampaignRequest& request, const CampaignResult& result) {
   const auto& counts = result.counts;
   fmt::print("{} against {}: {} sequences, {} operations compared, {} objects looked at, {} states\n",
-             request.subject, request.reference, counts.sequences, counts.steps, counts.nodes, counts.states);
+             request.subject, fmt::join(request.references, ", "), counts.sequences, counts.steps,
+             counts.nodes, counts.states);
   const auto steps = static_cast<double>(counts.steps), states = static_cast<double>(counts.states);
   if (counts.processor_seconds > 0)
     fmt::print(
@@ -32,7 +33,11 @@ void print(const CampaignRequest& request, const CampaignResult& result) {
         steps / counts.processor_seconds, states / counts.processor_seconds, steps / counts.seconds);
   uint64_t deviating = 0;
   for (const auto& [signature, count] : counts.deviations) deviating += count;
-  fmt::print("{} sequences deviate, {} findings\n", deviating, result.findings.size());
+  uint64_t listed = 0;
+  for (const auto& [reason, count] : counts.known) listed += count;
+  fmt::print("{} sequences deviate, {} of them as listed; {} findings\n", deviating, listed,
+             result.findings.size());
+  for (const auto& [reason, count] : counts.known) fmt::print("  {} known: {}\n", count, reason);
   for (const auto& [signature, finding] : result.findings) {
     const std::string trouble = finding.value("trouble", "");
     fmt::print("  {}{}\n", signature, trouble.empty() ? "" : " (" + trouble + ")");
@@ -45,7 +50,8 @@ void print(const CampaignRequest& request, const CampaignResult& result) {
 
 struct Options {
   CampaignRequest request;
-  std::string privilege = "auto", output = "results/generate";
+  std::string privilege = "auto", output = "results/generate", known;
+  bool no_known = false;
 
   void add(CLI::App& command) {
     command
@@ -53,8 +59,10 @@ struct Options {
                     "What is tested, e.g. userlay, userlay-fuse, kernel:index=on")
         ->required()
         ->type_name("NAME");
-    command.add_option("--against", request.reference, "What it has to behave like")
-        ->default_val("kernel")
+    command
+        .add_option("--against", request.references,
+                    "What it has to behave like (default: kernel); given more than once, what most of all do "
+                    "is right")
         ->type_name("NAME");
     command.add_option("--jobs", request.jobs, "Workers at a time (default: one per processor)")
         ->type_name("N");
@@ -68,6 +76,12 @@ struct Options {
     command.add_option("--scratch", request.sandbox.scratch, "Directory to work in instead of a tmpfs")
         ->type_name("DIR")
         ->check(CLI::ExistingDirectory);
+    command
+        .add_option("--expectations", known,
+                    "Folder of known deviations instead of the one that comes with the program")
+        ->type_name("DIR")
+        ->check(CLI::ExistingDirectory);
+    command.add_flag("--no-expectations", no_known, "Shrink known deviations like all others");
     command.add_flag("--first", request.first_only, "End with the first finding");
     command.add_flag("--resume", request.resume, "Go on with the campaign in the output folder");
     command
@@ -79,7 +93,11 @@ struct Options {
 
   int run() {
     check_subject(request.subject);
-    check_subject(request.reference);
+    if (request.references.empty()) request.references = {"kernel"};
+    for (const auto& name : request.references) check_subject(name);
+    const std::string folder = known.empty() ? shipped_folder("results/expectations/generated") : known;
+    for (const auto& name : parties_of(request))
+      if (!no_known) request.known.emplace_back(folder, name);
     request.sandbox.privilege = privilege_from_name(privilege);
     request.folder = output;
     if (request.jobs == 0) request.jobs = std::max(1u, std::thread::hardware_concurrency());

@@ -23,7 +23,7 @@ int shrink_all(const ShrinkOptions& options, const std::vector<Case>& cases, int
     request.privilege = privilege_from_name(options.privilege);
     for (const auto& name : {options.subject, options.reference}) show_programs(request, parse_subject(name));
     Sandbox sandbox(request);
-    const Subjects subjects(options.subject, options.reference, sandbox.environment());
+    const Subjects subjects({options.reference, options.subject}, sandbox.environment());
     Duel duel(sandbox, subjects);
     for (const Case& c : cases) {
       const auto finding = finding_from(c.json, duel);

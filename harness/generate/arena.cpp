@@ -40,7 +40,7 @@ Tree laid_out(const std::vector<const Scenario*>& lanes, const Tree& (*layer)(co
   return all;
 }
 
-// Do both write marks alike, so that one set of lower layers serves both?
+// Do both write marks alike, so that one set of lower layers serves them?
 bool same_format(const Dialect& a, const Dialect& b) {
   const Tree probe =
       tree_from_json(Json::parse(R"({"w": {"whiteout": true}, "d/": {".": {"opaque": true}}})"), "");
@@ -63,8 +63,8 @@ std::string Arena::place(size_t lane) {
   return "/" + lane_name(lane);
 }
 
-Arena::Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const Scenario*>& lanes,
-             Options options)
+Arena::Arena(const Sandbox& sandbox, const std::vector<Adapter*>& parties,
+             const std::vector<const Scenario*>& lanes, Options options)
     : options_(std::move(options)) {
   static size_t next = 0;
   const std::string name = "arena" + std::to_string(next++);
@@ -75,47 +75,46 @@ Arena::Arena(const Sandbox& sandbox, const Pair& pair, const std::vector<const S
       laid_out(lanes, [](const Scenario& s) -> const Tree& { return s.lowers[0]; }),
       laid_out(lanes, [](const Scenario& s) -> const Tree& { return s.lowers[1]; })};
   const Tree upper = laid_out(lanes, [](const Scenario& s) -> const Tree& { return s.upper; });
-  at(Side::subject).adapter = &pair.subject;
-  at(Side::reference).adapter = &pair.reference;
-  for (const Side side : kSides) prepare(side, lowers, upper);
+  for (Adapter* adapter : parties) parties_.emplace_back().adapter = adapter;
+  for (size_t party = 0; party < parties_.size(); ++party) prepare(party, lowers, upper);
   lowers_before_ = lower_fingerprint();
-  for (const Side side : kSides) bring_up(at(side));
+  for (Party& party : parties_) bring_up(party);
 }
 
 Arena::~Arena() {
-  for (Half& half : halves_) {
-    half.other_user.reset();
-    if (!half.mount) continue;
+  for (Party& party : parties_) {
+    party.other_user.reset();
+    if (!party.mount) continue;
     // A subject that does not go in order is taken down by force.
-    (void)half.mount->unmount();
+    (void)party.mount->unmount();
   }
   (void)go_home();
 }
 
-void Arena::prepare(Side side, const std::vector<Tree>& lowers, const Tree& upper) {
-  Half& half = at(side);
-  const std::string suffix = side == Side::subject ? "s" : "r";
-  half.dirs.dir = directory_.get();
-  half.dirs.path = path_;
-  half.dirs.merged = "merged-" + suffix;
-  if (!half.adapter->has_layers()) return build(nullptr, half.dirs.merged, flatten(&upper, lowers));
-  build(nullptr, half.dirs.merged, {});
-  const Half& first = at(kSides[0]);
-  if (side != kSides[0] && first.adapter->has_layers() &&
-      same_format(first.adapter->dialect(), half.adapter->dialect())) {
-    half.dirs.lowers = first.dirs.lowers;
+void Arena::prepare(size_t number, const std::vector<Tree>& lowers, const Tree& upper) {
+  Party& party = parties_[number];
+  const std::string suffix = std::to_string(number);
+  party.dirs.dir = directory_.get();
+  party.dirs.path = path_;
+  party.dirs.merged = "merged-" + suffix;
+  if (!party.adapter->has_layers()) return build(nullptr, party.dirs.merged, flatten(&upper, lowers));
+  build(nullptr, party.dirs.merged, {});
+  const Party& first = parties_[kReference];
+  if (number != kReference && first.adapter->has_layers() &&
+      same_format(first.adapter->dialect(), party.adapter->dialect())) {
+    party.dirs.lowers = first.dirs.lowers;
   } else {
     for (size_t i = 0; i < lowers.size(); ++i) {
-      half.dirs.lowers.push_back("lower" + std::to_string(i) + "-" + suffix);
-      build(&half.adapter->dialect(), half.dirs.lowers.back(), lowers[i]);
-      lowers_.push_back(half.dirs.lowers.back());
+      party.dirs.lowers.push_back("lower" + std::to_string(i) + "-" + suffix);
+      build(&party.adapter->dialect(), party.dirs.lowers.back(), lowers[i]);
+      lowers_.push_back(party.dirs.lowers.back());
     }
   }
-  half.dirs.upper = "upper-" + suffix;
-  half.dirs.work = "work-" + suffix;
-  build(&half.adapter->dialect(), half.dirs.upper, upper);
-  build(nullptr, half.dirs.work, {});
-  half.upper = opened(directory_.get(), half.dirs.upper);
+  party.dirs.upper = "upper-" + suffix;
+  party.dirs.work = "work-" + suffix;
+  build(&party.adapter->dialect(), party.dirs.upper, upper);
+  build(nullptr, party.dirs.work, {});
+  party.upper = opened(directory_.get(), party.dirs.upper);
 }
 
 void Arena::build(const Dialect* dialect, const std::string& name, const Tree& tree) {
@@ -126,48 +125,48 @@ void Arena::build(const Dialect* dialect, const std::string& name, const Tree& t
     broken("build " + name + "/" + where, built.error());
 }
 
-void Arena::bring_up(Half& half) {
+void Arena::bring_up(Party& party) {
   if (const auto home = go_home(); !home) broken("leave the merged tree", home.error());
-  auto mounted = half.adapter->mount(half.dirs, options_);
+  auto mounted = party.adapter->mount(party.dirs, options_);
   if (!mounted) throw std::runtime_error(mounted.error().message);
-  half.mount = std::move(*mounted);
+  party.mount = std::move(*mounted);
 }
 
-Vfs& Arena::vfs_of_other_user(Side side) {
-  Half& half = at(side);
-  if (half.other_user) return *half.other_user;
+Vfs& Arena::vfs_of_other_user(size_t number) {
+  Party& party = parties_[number];
+  if (party.other_user) return *party.other_user;
   Actor actor;
   actor.uid = kOtherUser;
   actor.gid = kOtherUser;
-  auto view = half.mount->vfs().act_as(actor);
+  auto view = party.mount->vfs().act_as(actor);
   if (!view) throw std::runtime_error("no other user can be had here");
-  half.other_user = std::move(*view);
-  return *half.other_user;
+  party.other_user = std::move(*view);
+  return *party.other_user;
 }
 
 void Arena::remount(const std::function<void(Vfs& upper)>& offline) {
-  for (Half& half : halves_) {
-    half.other_user.reset();
-    if (const auto down = half.mount->unmount(); !down) broken("unmount " + half.dirs.merged, down.error());
-    half.mount.reset();
-    if (!half.upper) continue;
-    auto upper = open_kernel_vfs(half.upper.get());
-    if (!upper) broken("enter " + half.dirs.upper, upper.error());
+  for (Party& party : parties_) {
+    party.other_user.reset();
+    if (const auto down = party.mount->unmount(); !down) broken("unmount " + party.dirs.merged, down.error());
+    party.mount.reset();
+    if (!party.upper) continue;
+    auto upper = open_kernel_vfs(party.upper.get());
+    if (!upper) broken("enter " + party.dirs.upper, upper.error());
     offline(**upper);
     (*upper)->let_go();
   }
-  for (const Side side : kSides) bring_up(at(side));
+  for (Party& party : parties_) bring_up(party);
 }
 
-Tree Arena::merged(Side side) {
-  Mount& mount = *at(side).mount;
+Tree Arena::merged(size_t party) {
+  Mount& mount = *parties_[party].mount;
   if (const auto home = go_home(); !home) broken("leave the merged tree", home.error());
   return mount.directory() >= 0 ? snapshot(mount.directory()) : snapshot(mount.vfs());
 }
 
-Tree Arena::upper(Side side) {
+Tree Arena::upper(size_t party) {
   if (const auto home = go_home(); !home) broken("leave the merged tree", home.error());
-  return at(side).adapter->dialect().decode(snapshot(at(side).upper.get()));
+  return parties_[party].adapter->dialect().decode(snapshot(parties_[party].upper.get()));
 }
 
 uint64_t Arena::lower_fingerprint() const {
@@ -179,10 +178,6 @@ uint64_t Arena::lower_fingerprint() const {
 
 bool Arena::lowers_changed() const {
   return lower_fingerprint() != lowers_before_;
-}
-
-std::string Arena::died(Side side) {
-  return at(side).mount->died().value_or("");
 }
 
 }  // namespace ovlcheck::generate

@@ -1,5 +1,6 @@
 #include "harness/generate/campaign.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <cerrno>
@@ -115,7 +116,8 @@ class Campaign {
 
   std::filesystem::path file() const { return request_.folder / "campaign.json"; }
   std::string identity() const {
-    return request_.work + ", " + request_.subject + " against " + request_.reference;
+    return request_.work + ", " + request_.subject + " against " +
+           fmt::format("{}", fmt::join(request_.references, ", "));
   }
 
   void load() {
@@ -144,10 +146,8 @@ class Campaign {
                    {"done", result_.done},
                    {"counts", json_from_counts(result_.counts)},
                    {"findings", findings}});
-    write(request_.folder / "findings.json", case_file("findings",
-                                                       "Deviations of " + request_.subject + " from " +
-                                                           request_.reference + ", generated and shrunk.",
-                                                       cases));
+    write(request_.folder / "findings.json",
+          case_file("findings", "Deviations of " + identity() + ", shrunk.", cases));
   }
 
   // Replaced at once, so that a kill leaves the old one.
@@ -174,6 +174,13 @@ void CampaignCounts::add(const CampaignCounts& other) {
   seconds += other.seconds, processor_seconds += other.processor_seconds;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.deviations) deviations[name] += count;
+  for (const auto& [reason, count] : other.known) known[reason] += count;
+}
+
+std::vector<std::string> parties_of(const CampaignRequest& request) {
+  std::vector<std::string> names = request.references;
+  names.insert(names.begin() + kSubject, request.subject);
+  return names;
 }
 
 CampaignResult run_campaign(const CampaignRequest& request,

@@ -1,5 +1,5 @@
-// Campaign: generated sequences run on two subjects in worker processes, deviations shrunk into cases, all of
-// it stored in a folder.
+// Campaign: generated sequences run on two or more subjects in worker processes, deviations shrunk into
+// cases, all of it stored in a folder.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,16 @@
 #include <vector>
 
 #include "harness/case/json.h"
+#include "harness/generate/known.h"
 #include "harness/generate/lanes.h"
 #include "harness/run/sandbox.h"
 
 namespace ovlcheck::generate {
 
 struct CampaignRequest {
-  std::string subject, reference;  // "userlay", "kernel:index=on"
+  std::string subject;                  // "userlay", "kernel:index=on"
+  std::vector<std::string> references;  // at least one
+  std::vector<Known> known;             // of each party (arena.h); empty = nothing is known
   SandboxRequest sandbox;
   size_t chunks = 1;  // pieces of the work, each done by one worker
   std::function<std::unique_ptr<Source>(size_t chunk, const Environment&)> source;
@@ -38,15 +41,21 @@ struct CampaignCounts {
   double seconds = 0, processor_seconds = 0;
   std::map<std::string, uint64_t> outcomes;    // "rename EXDEV" -> count
   std::map<std::string, uint64_t> deviations;  // first signature -> sequences
+  std::map<std::string, uint64_t> known;       // why a listed deviation is as it is -> sequences
   void add(const CampaignCounts& other);
 };
 
 struct CampaignResult {
   CampaignCounts counts;
-  std::map<std::string, Json> findings;  // signature -> {"case", "trouble", "outcome"}
-  std::vector<std::string> broken;       // workers that could not go on, in words
-  std::set<size_t> done;                 // chunks
+  // Signature -> {"case", "trouble", "from" (signature of the sequence), "about" (who deviates), "right"
+  // (from whom)}.
+  std::map<std::string, Json> findings;
+  std::vector<std::string> broken;  // workers that could not go on, in words
+  std::set<size_t> done;            // chunks
 };
+
+// The names of all parties by number (arena.h).
+std::vector<std::string> parties_of(const CampaignRequest& request);
 
 // Runs it and writes `findings.json` (a file of cases), `campaign.json` (counts) into the folder.
 // `on_progress` is called now and then. Throws std::runtime_error if no worker could start.

@@ -23,7 +23,7 @@ CampaignRequest request_of(const std::string& subject, const std::string& refere
                            const std::vector<std::string>& names, const std::filesystem::path& folder) {
   CampaignRequest request;
   request.subject = subject;
-  request.reference = reference;
+  request.references = {reference};
   request.work = "test";
   request.folder = folder;
   request.chunks = names.size();
@@ -63,6 +63,32 @@ TEST(Campaign, WritesFindingsThatPassLint) {
     EXPECT_LE(finding["case"]["steps"].size(), 3u) << signature;
   }
   EXPECT_TRUE(lint({folder.path() + "/findings.json"}).empty());
+}
+
+TEST(Campaign, LetsMostDecide) {
+  const TestFolder folder;
+  auto request = request_of("userlay", "plain", {"lower-dir+absent"}, folder.path());
+  request.references.emplace_back("userlay");
+  const auto result = run(request);
+  if (!result) GTEST_SKIP() << "no namespace to be had";
+  ASSERT_FALSE(result->findings.empty());
+  for (const auto& [signature, finding] : result->findings) {
+    EXPECT_EQ(finding["about"], "plain") << signature;
+    EXPECT_EQ(finding["right"], "userlay") << signature;
+    EXPECT_TRUE(signature.starts_with("plain: ")) << signature;
+  }
+}
+
+TEST(Campaign, CountsWhatIsKnownAndDoesNotShrinkIt) {
+  const TestFolder folder, expectations;
+  std::ofstream(std::filesystem::path(expectations.path()) / "plain.json")
+      << R"({"subject": "plain", "entries": [{"signatures": ["*"], "reason": "No layers."}]})";
+  auto request = request_of("plain", "userlay", {"lower-dir+absent"}, folder.path());
+  for (const auto& name : parties_of(request)) request.known.emplace_back(expectations.path(), name);
+  const auto result = run(request);
+  if (!result) GTEST_SKIP() << "no namespace to be had";
+  EXPECT_TRUE(result->findings.empty());
+  EXPECT_GT(result->counts.known.at("No layers."), 0u);
 }
 
 TEST(Campaign, GoesOnWhereItWasInterrupted) {

@@ -52,33 +52,44 @@ std::string signature_of(const Case& c, const Verdicts& verdicts) {
 
 }  // namespace
 
-Subjects::Subjects(const std::string& subject, const std::string& reference, const Environment& environment)
-    : subject_name_(parse_subject(subject)), reference_name_(parse_subject(reference)) {
-  const auto made = [&](const SubjectName& name) {
+Subjects::Subjects(const std::vector<std::string>& names, const Environment& environment) {
+  for (const auto& full_name : names) {
+    const SubjectName name = parse_subject(full_name);
     auto adapter = make_adapter(name, environment);
     if (const auto missing = adapter->missing(environment))
       throw std::runtime_error(name.kind + " cannot run here: " + *missing);
-    return adapter;
-  };
-  subject_ = made(subject_name_);
-  reference_ = made(reference_name_);
-  bare_subject_ = made({subject_name_.kind, {}, ""});
-  bare_reference_ = made({reference_name_.kind, {}, ""});
+    parties_.push_back({name, std::move(adapter), make_adapter({name.kind, {}, ""}, environment)});
+  }
 }
+
+std::vector<Adapter*> Subjects::adapters() const {
+  std::vector<Adapter*> all;
+  for (const Party& party : parties_) all.push_back(party.adapter.get());
+  return all;
+}
+
+Duel::Duel(Sandbox& sandbox, const Subjects& subjects, size_t subject, size_t reference)
+    : sandbox_(sandbox),
+      subject_(subjects.parties_.at(subject)),
+      reference_(subjects.parties_.at(reference)),
+      options_in_case_(subject_.name.options == reference_.name.options),
+      options_(options_in_case_ ? reference_.name.options : Options{}) {}
 
 Verdicts Duel::run(const Case& c) {
   Progress progress;
   Verdicts verdicts;
-  const Pair pair = subjects_.bare_pair();
+  const auto adapter = [&](const Subjects::Party& party) -> Adapter& {
+    return options_in_case_ ? *party.bare : *party.adapter;
+  };
   if (runs_++ % kRenewEvery == 0) {
     (void)go_home();
     sandbox_.renew();
   }
-  verdicts.reference = run_case(c, pair.reference, subjects_.reference_kind(), sandbox_, progress);
+  verdicts.reference = run_case(c, adapter(reference_), reference_.name.kind, sandbox_, progress);
   (void)go_home();
-  verdicts.seen = run_case(c, pair.subject, subjects_.subject_kind(), sandbox_, progress);
+  verdicts.seen = run_case(c, adapter(subject_), subject_.name.kind, sandbox_, progress);
   (void)go_home();
-  const bool layers = pair.subject.has_layers() && pair.reference.has_layers();
+  const bool layers = adapter(subject_).has_layers() && adapter(reference_).has_layers();
   verdicts.outcome = judge_against(c, verdicts.seen, verdicts.reference, layers);
   verdicts.signature = signature_of(c, verdicts);
   return verdicts;

@@ -1,8 +1,9 @@
-// Duel: one case run on two subjects in this process and compared.
+// Duel: one case run on two of the parties in this process and compared.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "harness/generate/arena.h"
 #include "harness/judge/outcome.h"
@@ -17,37 +18,41 @@ struct Verdicts {
   Observation seen, reference;
 };
 
-// The two that are compared, as they are named, and without options of their own for cases that ask for those
-// themselves.
+// The parties of a comparison by number (see arena.h), as they are named, and without options of their own
+// for cases that ask for those themselves.
 class Subjects {
  public:
-  // Throws std::runtime_error if one of them cannot run in that environment, BadCase on an unknown name.
-  Subjects(const std::string& subject, const std::string& reference, const Environment& environment);
+  // `names`: the reference, the subject, further references. Throws std::runtime_error if one of them cannot
+  // run in that environment, BadCase on an unknown name.
+  Subjects(const std::vector<std::string>& names, const Environment& environment);
 
-  Pair pair() const { return {*subject_, *reference_}; }
-  Pair bare_pair() const { return {*bare_subject_, *bare_reference_}; }
-  const std::string& subject_kind() const { return subject_name_.kind; }
-  const std::string& reference_kind() const { return reference_name_.kind; }
-  // Mount options in the reference's name.
-  const Options& options() const { return reference_name_.options; }
+  std::vector<Adapter*> adapters() const;
 
  private:
-  SubjectName subject_name_, reference_name_;
-  std::unique_ptr<Adapter> subject_, reference_, bare_subject_, bare_reference_;
+  friend class Duel;
+  struct Party {
+    SubjectName name;
+    std::unique_ptr<Adapter> adapter, bare;
+  };
+  std::vector<Party> parties_;
 };
 
 class Duel {
  public:
-  // Both must outlive it.
-  Duel(Sandbox& sandbox, const Subjects& subjects) : sandbox_(sandbox), subjects_(subjects) {}
+  // `subject` judged by `reference`, both by number. Sandbox and subjects must outlive it.
+  Duel(Sandbox& sandbox, const Subjects& subjects, size_t subject = kSubject, size_t reference = kReference);
   // A case that is wrong, or that one of the two cannot run, deviates in nothing.
   Verdicts run(const Case& c);
   Verdicts run(const Json& case_json);
-  const Options& options() const { return subjects_.options(); }
+  // What a case has to ask for: the mount options in both names, where they are the same. Others stay with
+  // the names.
+  const Options& options() const { return options_; }
 
  private:
   Sandbox& sandbox_;
-  const Subjects& subjects_;
+  const Subjects::Party &subject_, &reference_;
+  bool options_in_case_;  // and not with the names
+  Options options_;
   unsigned runs_ = 0;
 };
 

@@ -29,8 +29,8 @@ class Explorer {
   Explorer(const CampaignRequest& request, Sandbox& sandbox, int out)
       : request_(request),
         sandbox_(sandbox),
-        subjects_(request.subject, request.reference, sandbox.environment()),
-        duel_(sandbox, subjects_),
+        names_(parties_of(request)),
+        subjects_(names_, sandbox.environment()),
         out_(out) {}
 
   // False if nothing more is to be done: there is no time left, or one finding is enough.
@@ -66,7 +66,7 @@ class Explorer {
     Tally tally;
     sandbox_.renew();
     {
-      Arena arena(sandbox_, subjects_.pair(), scenarios, options);
+      Arena arena(sandbox_, subjects_.adapters(), scenarios, options);
       run_lanes(arena, lanes, tally);
       if (arena.lowers_changed())
         note("a lower layer changed", {{"case", nullptr}, {"trouble", "some step changed a lower layer"}});
@@ -87,18 +87,39 @@ class Explorer {
   }
 
   void deviating(const Lane& lane, const Options& options) {
-    ++counts_.deviations[lane.signature];
+    const std::string who = about(lane.vote);
+    ++counts_.deviations[who + lane.signature];
+    if (is_known(lane, lane.signature)) return;
     if (request_.first_only && !findings_.empty()) return;
-    if (shrunk_[lane.signature]++ >= kShrunkPerSignature) return;
-    const auto finding = finding_from(*lane.scenario, lane.done, options, duel_);
+    if (shrunk_[who + lane.signature]++ >= kShrunkPerSignature) return;
+    Duel duel(sandbox_, subjects_, lane.vote.odd, lane.vote.right);
+    const auto finding = finding_from(*lane.scenario, lane.done, options, duel);
     if (!finding) {
       Json c = case_of(*lane.scenario, lane.done, true);
-      note(lane.signature + " beside others only",
+      note(who + lane.signature + " beside others only",
            {{"case", c}, {"trouble", "alone, the sequence does not deviate"}});
-      return;
+    } else if (!is_known(lane, finding->signature)) {
+      note(who + finding->signature, {{"case", finding->test},
+                                      {"trouble", finding->trouble},
+                                      {"from", lane.signature},
+                                      {"about", names_[lane.vote.odd]},
+                                      {"right", names_[lane.vote.right]}});
     }
-    note(finding->signature,
-         {{"case", finding->test}, {"trouble", finding->trouble}, {"from", lane.signature}});
+  }
+
+  // Whom a deviation is about, where more than two are compared.
+  std::string about(const Vote& vote) const { return names_.size() > 2 ? names_[vote.odd] + ": " : ""; }
+
+  // Is it listed for one of the two?
+  bool is_known(const Lane& lane, const std::string& signature) {
+    if (request_.known.empty()) return false;
+    for (const size_t party : {lane.vote.odd, lane.vote.right}) {
+      const std::string reason = request_.known[party].reason(lane.scenario->name, signature);
+      if (reason.empty()) continue;
+      ++counts_.known[reason];
+      return true;
+    }
+    return false;
   }
 
   void note(const std::string& signature, Json finding) {
@@ -107,8 +128,8 @@ class Explorer {
 
   const CampaignRequest& request_;
   Sandbox& sandbox_;
+  const std::vector<std::string> names_;  // of the parties
   Subjects subjects_;
-  Duel duel_;
   int out_;
   const Clock::time_point start_ = Clock::now();
   CampaignCounts counts_;
@@ -122,7 +143,7 @@ class Explorer {
 int explore(const CampaignRequest& request, const std::vector<size_t>& chunks, int out) {
   try {
     SandboxRequest place = request.sandbox;
-    for (const auto& name : {request.subject, request.reference}) show_programs(place, parse_subject(name));
+    for (const auto& name : parties_of(request)) show_programs(place, parse_subject(name));
     Sandbox sandbox(place);
     Explorer explorer(request, sandbox, out);
     for (const size_t chunk : chunks)
@@ -143,7 +164,8 @@ Json json_from_counts(const CampaignCounts& counts) {
           {"seconds", counts.seconds},
           {"processor_seconds", counts.processor_seconds},
           {"outcomes", counts.outcomes},
-          {"deviations", counts.deviations}};
+          {"deviations", counts.deviations},
+          {"known", counts.known}};
 }
 
 CampaignCounts counts_from_json(const Json& json) {
@@ -157,6 +179,7 @@ CampaignCounts counts_from_json(const Json& json) {
   json.at("processor_seconds").get_to(counts.processor_seconds);
   json.at("outcomes").get_to(counts.outcomes);
   json.at("deviations").get_to(counts.deviations);
+  json.at("known").get_to(counts.known);
   return counts;
 }
 

@@ -82,7 +82,8 @@ Tree expectation_of(const Tree& reference, const std::vector<TreeDifference>& di
     if (what == "mode") node->mode = seen->mode;
     if (what == "uid") node->uid = seen->uid;
     if (what == "gid") node->gid = seen->gid;
-    if (what == "mtime") node->mtime = seen->mtime;
+    // What is of the run is another time in the next one.
+    if (what == "mtime" && seen->mtime && seen->mtime->sec <= kRunsAreLaterThan) node->mtime = seen->mtime;
     if (what == "nlink") node->nlink = seen->nlink;
     if (what == "size") node->size = seen->size;
     if (what == "acl") node->acl = seen->acl;
@@ -178,6 +179,7 @@ Json case_of(const Scenario& scenario, const std::vector<Operation>& sequence, b
   for (const Tree& lower : scenario.lowers) lowers.push_back(layer(lower));
   if (nested && scenario.lowers[0].children.empty()) lowers[0] = Json{{"l/", Json::object()}};
   for (const auto& operation : sequence) steps.push_back(step_of(operation, nested ? "l/" : ""));
+  if (steps.empty()) steps.push_back({{"tree", "merged"}});
   Json c = {{"id", "sequence"}, {"title", "A generated sequence"}, {"clauses", {"READ-1"}},
             {"lower", lowers},  {"upper", layer(scenario.upper)},  {"steps", steps}};
   const bool other_user = std::any_of(sequence.begin(), sequence.end(),

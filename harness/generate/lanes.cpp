@@ -33,12 +33,14 @@ uint64_t digest_of(const std::vector<Operation>& operations) {
 
 class Rounds {
  public:
-  Rounds(Arena& arena, std::vector<Lane>& lanes, Tally& tally) : arena_(arena), lanes_(lanes), tally_(tally) {
+  Rounds(Arena& arena, std::vector<Lane>& lanes, Tally& tally)
+      : arena_(arena), lanes_(lanes), tally_(tally), operands_(arena.parties()), seen_(arena.parties()) {
     for (size_t i = 0; i < lanes.size(); ++i) {
       for (auto& operands : operands_) operands.emplace_back(Arena::place(i));
       active_.push_back(i);
     }
     for (auto& seen : seen_) seen.resize(lanes.size());
+    for (size_t party = 0; party < arena.parties(); ++party) all_.push_back(party);
     tally_.lanes += lanes.size();
   }
 
@@ -48,7 +50,7 @@ class Rounds {
         remount();
         continue;
       }
-      for (const Side side : kSides) perform_all(side);
+      for (const size_t party : all_) perform_all(party);
       for (const size_t lane : active_) compare(lane);
     }
     for (const auto& lane : lanes_) tally_.digest += digest_of(lane.done);
@@ -61,14 +63,14 @@ class Rounds {
     std::erase_if(active_, [&](size_t i) {
       Lane& lane = lanes_[i];
       if (!lane.parted.empty()) return true;
-      const Operation* next = lane.script->next(first ? nullptr : &seen(Side::reference, i));
+      const Operation* next = lane.script->next(first ? nullptr : &seen_[kReference][i]);
       if (next) lane.done.push_back(*next);
       return next == nullptr;
     });
     return !active_.empty();
   }
 
-  void perform_all(Side side) {
+  void perform_all(size_t party) {
     // One who acts after the other: changing credentials costs more than an operation.
     for (const bool other_user : {false, true}) {
       settle_home();
@@ -76,18 +78,18 @@ class Rounds {
       for (const size_t i : active_) {
         const Operation& operation = lanes_[i].done.back();
         if (operation.by_other_user != other_user) continue;
-        if (!vfs) vfs = other_user ? &arena_.vfs_of_other_user(side) : &arena_.vfs(side);
-        seen(side, i) = perform(operation, *vfs, operands(side, i));
+        if (!vfs) vfs = other_user ? &arena_.vfs_of_other_user(party) : &arena_.vfs(party);
+        seen_[party][i] = perform(operation, *vfs, operands_[party][i]);
       }
     }
   }
 
   void close_all() {
-    for (const Side side : kSides) {
+    for (const size_t party : all_) {
       settle_home();
-      for (size_t i = 0; i < lanes_.size(); ++i)
-        for (int& fd : operands(side, i).fds) {
-          if (fd >= 0) (void)arena_.vfs(side).close(fd);  // nothing more is done with it
+      for (auto& operands : operands_[party])
+        for (int& fd : operands.fds) {
+          if (fd >= 0) (void)arena_.vfs(party).close(fd);  // nothing more is done with it
           fd = -1;
         }
     }
@@ -100,50 +102,49 @@ class Rounds {
     arena_.remount([&](Vfs& upper) {
       for (const size_t i : active_) {
         const Operation& operation = lanes_[i].done.back();
-        if (forms()[operation.form].perform) (void)perform(operation, upper, operands(Side::reference, i));
+        if (forms()[operation.form].perform) (void)perform(operation, upper, operands_[kReference][i]);
       }
     });
-    for (const size_t i : active_) seen(Side::reference, i) = {};
+    for (const size_t i : active_) seen_[kReference][i] = {};
   }
 
   void compare(size_t i) {
     Lane& lane = lanes_[i];
-    const Observed &reference = seen(Side::reference, i), &subject = seen(Side::subject, i);
     ++tally_.steps;
     const uint8_t form = lane.done.back().form;
-    ++tally_.outcomes[{form, reference.error}];
-    if (reference == subject) return;
+    ++tally_.outcomes[{form, seen_[kReference][i].error}];
+    const auto parted = vote(all_, [&](size_t a, size_t b) { return seen_[a][i] == seen_[b][i]; });
+    if (!parted) return;
     lane.parted = "step";
+    lane.vote = *parted;
+    const int right = seen_[parted->right][i].error, odd = seen_[parted->odd][i].error;
     lane.signature = std::string(forms()[form].name) + " ";
-    if (reference.error == subject.error)
-      lane.signature += "result";
-    else
-      lane.signature += in_short(reference.error) + "/" + in_short(subject.error);
+    lane.signature += right == odd ? "result" : in_short(right) + "/" + in_short(odd);
   }
-
-  Operands& operands(Side side, size_t lane) { return operands_[static_cast<size_t>(side)][lane]; }
-  Observed& seen(Side side, size_t lane) { return seen_[static_cast<size_t>(side)][lane]; }
 
   Arena& arena_;
   std::vector<Lane>& lanes_;
   Tally& tally_;
-  std::array<std::vector<Operands>, 2> operands_;
+  std::vector<size_t> all_;  // parties
   std::vector<size_t> active_;
-  std::array<std::vector<Observed>, 2> seen_;
+  // By party and lane.
+  std::vector<std::vector<Operands>> operands_;
+  std::vector<std::vector<Observed>> seen_;
 };
 
-// A hash over what a tree means, wherever it lies.
+// A hash over what a tree means, wherever it lies and whenever it was made.
 class StateHash {
  public:
   explicit StateHash(std::string place) : place_(std::move(place)) {}
 
   void add(const Tree& node) {
     number(static_cast<uint64_t>(node.type));
+    if (node.type == NodeType::whiteout) return;
     for (const auto& piece : node.content.pieces) text(piece.bytes), number(piece.size);
     text(node.target);
-    number(node.mode.value_or(0));
-    number(node.nlink.value_or(0));
-    number(node.mtime ? static_cast<uint64_t>(node.mtime->sec) : 0);
+    number(node.type == NodeType::symlink ? 0 : node.mode.value_or(0));
+    number(node.type == NodeType::directory ? 0 : node.nlink.value_or(0));
+    number(node.mtime ? static_cast<uint64_t>(std::min(node.mtime->sec, kRunsAreLaterThan)) : 0);
     for (const auto& [name, value] : node.xattrs) text(name), text(value.value_or(""));
     text(node.marks.opaque);
     if (node.marks.redirect) {
@@ -181,20 +182,30 @@ Tree take_lane(Tree& all, size_t lane) {
   return found == all.children.end() ? Tree{} : std::move(found->second);
 }
 
-// Compares what both were left in, and takes the reference's for the hash of the state.
+// Comparing takes out of trees what has no meaning across subjects, so that copies are compared.
+std::vector<TreeDifference> differences_of(Tree right, Tree other) {
+  return compare_snapshots(right, other);
+}
+
+// Compares what some parties were left in, and takes the first one's for the hash of the state.
 void look(std::vector<Lane>& lanes, Tally& tally, std::vector<StateHash>& hashes, const char* layer,
-          const std::function<Tree(Side)>& whole) {
-  Tree reference = whole(Side::reference), subject = whole(Side::subject);
-  tally.nodes += count_nodes(reference);
+          const std::vector<size_t>& parties, const std::function<Tree(size_t)>& whole) {
+  std::map<size_t, Tree> trees;
+  for (const size_t party : parties) trees[party] = whole(party);
+  tally.nodes += count_nodes(trees[parties.front()]);
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
-    Tree expected = take_lane(reference, i), found = take_lane(subject, i);
-    const auto differences = compare_snapshots(expected, found);
-    hashes[i].add(expected);
-    if (!lane.parted.empty() || differences.empty()) continue;
+    std::map<size_t, Tree> left;
+    for (const size_t party : parties) left[party] = take_lane(trees[party], i);
+    const auto parted =
+        vote(parties, [&](size_t a, size_t b) { return differences_of(left[a], left[b]).empty(); });
+    hashes[i].add(left[parties.front()]);
+    if (!lane.parted.empty() || !parted) continue;
     lane.parted = layer;
-    lane.signature =
-        std::string(forms()[lane.done.back().form].name) + " " + layer + " " + kinds_of(differences);
+    lane.vote = *parted;
+    // Some look different before anything is done.
+    lane.signature = (lane.done.empty() ? "nothing" : std::string(forms()[lane.done.back().form].name)) +
+                     " " + layer + " " + kinds_of(differences_of(left[parted->right], left[parted->odd]));
   }
 }
 
@@ -215,9 +226,14 @@ void run_lanes(Arena& arena, std::vector<Lane>& lanes, Tally& tally) {
     hashes.emplace_back(Arena::place(i));
     for (const auto& lower : lanes[i].scenario->lowers) hashes.back().add(lower);
   }
-  look(lanes, tally, hashes, "merged", [&](Side side) { return arena.merged(side); });
-  if (arena.has_upper(Side::subject) && arena.has_upper(Side::reference))
-    look(lanes, tally, hashes, "upper", [&](Side side) { return arena.upper(side); });
+  std::vector<size_t> all, layered;
+  for (size_t party = 0; party < arena.parties(); ++party) {
+    all.push_back(party);
+    if (arena.has_upper(party)) layered.push_back(party);
+  }
+  look(lanes, tally, hashes, "merged", all, [&](size_t party) { return arena.merged(party); });
+  if (layered.size() > 1)
+    look(lanes, tally, hashes, "upper", layered, [&](size_t party) { return arena.upper(party); });
   for (size_t i = 0; i < lanes.size(); ++i) lanes[i].state = hashes[i].value();
 }
 

@@ -1,4 +1,4 @@
-// Lanes: sequences of operations done side by side on both subjects of an arena, compared step by step and at
+// Lanes: sequences of operations done side by side on all parties of an arena, compared step by step and at
 // the end.
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "harness/generate/arena.h"
 #include "harness/generate/operation.h"
+#include "harness/generate/vote.h"
 #include "harness/judge/outcome.h"
 
 namespace ovlcheck::generate {
@@ -27,9 +28,11 @@ struct Lane {
   const Scenario* scenario = nullptr;
   std::unique_ptr<Script> script;
   std::vector<Operation> done;  // so far, the last one included
-  // Where the two parted: "step", "merged" or "upper"; "" they did not.
+  // Where the parties parted: "step", "merged" or "upper"; "" they did not.
   std::string parted;
-  // In short and without names, e.g. "rename EXDEV/ok": findings with the same signature are one.
+  Vote vote;  // who deviated from whom there
+  // In short and without names, who is right first, e.g. "rename EXDEV/ok": findings with the same signature
+  // are one.
   std::string signature;
   uint64_t state = 0;  // hash of what the reference was left in; equal = the same scenario in all but history
 };
@@ -49,8 +52,8 @@ class Source {
 // What was done and seen.
 struct Tally {
   uint64_t lanes = 0;
-  uint64_t steps = 0;   // operations done on both and compared
-  uint64_t nodes = 0;   // looked at in full at the end, on both
+  uint64_t steps = 0;   // operations done on all and compared
+  uint64_t nodes = 0;   // looked at in full at the end, on all
   uint64_t digest = 0;  // of all operations in their order; lanes may come in any
   // Outcomes of the reference: form and errno.
   std::map<std::pair<uint8_t, int>, uint64_t> outcomes;

@@ -9,9 +9,6 @@
 namespace ovlcheck::generate {
 namespace {
 
-// Trees are built with times long past; later ones are of the run and differ between subjects.
-constexpr int64_t kRunsAreLaterThan = 1577836800;
-
 Observed failure(int error) {
   return {error, {}};
 }

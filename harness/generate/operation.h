@@ -28,6 +28,10 @@ struct Operation {
 
 inline constexpr size_t kDescriptors = 2;
 
+// Trees are built with times long past; later ones are of the run and differ between subjects (2020-01-01,
+// seconds).
+inline constexpr int64_t kRunsAreLaterThan = 1577836800;
+
 // Who acts besides the mounter, and what cases call it.
 inline constexpr uid_t kOtherUser = 1000;
 inline constexpr const char* kOtherUsersName = "alice";
