@@ -86,7 +86,8 @@ struct Options {
     command.add_flag("--resume", request.resume, "Go on with the campaign in the output folder");
     command
         .add_option("--output", output,
-                    "Folder for campaign.json (counts) and findings.json (cases for `ovlcheck run --cases`)")
+                    "Folder for report.md, campaign.json (counts) and findings.json (cases for `ovlcheck run "
+                    "--cases`)")
         ->capture_default_str()
         ->type_name("DIR");
   }

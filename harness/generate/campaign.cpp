@@ -4,11 +4,13 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
 
 #include "harness/case/problem.h"
+#include "harness/generate/campaign_report.h"
 #include "harness/generate/explorer.h"
 #include "harness/generate/finding.h"
 #include "harness/run/forked_process.h"
@@ -47,7 +49,10 @@ class Campaign {
     }
     if (result_.counts.sequences == 0 && !result_.broken.empty())
       throw std::runtime_error(result_.broken.front());
+    mark();
     store();
+    write(request_.folder / "report.md", campaign_markdown(request_, result_));
+    write(request_.folder / "coverage.svg", campaign_svg(result_));
     return result_;
   }
 
@@ -77,7 +82,11 @@ class Campaign {
 
   void hear(Worker& worker, const Json& word) {
     if (word.contains("at")) worker.at = word["at"].get<size_t>();
-    if (word.contains("counts_so_far")) worker.so_far = counts_from_json(word["counts_so_far"]);
+    if (word.contains("counts_so_far")) {
+      worker.so_far = counts_from_json(word["counts_so_far"]);
+      for (const auto& cell : word["cells"]) result_.cells.insert(cell.get<uint64_t>());
+      mark();
+    }
     if (word.contains("broken")) {
       result_.broken.push_back(word["broken"].get<std::string>());
       worker.told = true;
@@ -114,6 +123,18 @@ class Campaign {
     on_progress_(now);
   }
 
+  // Notes what has been met by now, at most once a second.
+  void mark() {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start_;
+    auto& all = result_.milestones;
+    Milestone now{seconds_before_ + passed.count(), 0, 0, 0, result_.cells.size()};
+    if (!all.empty() && now.seconds < all.back().seconds + 1 && !workers_.empty()) return;
+    CampaignCounts counts = result_.counts;
+    for (const auto& worker : workers_) counts.add(worker->so_far);
+    now.steps = counts.steps, now.states = counts.states, now.outcomes = counts.outcomes.size();
+    all.push_back(now);
+  }
+
   std::filesystem::path file() const { return request_.folder / "campaign.json"; }
   std::string identity() const {
     return request_.work + ", " + request_.subject + " against " +
@@ -131,11 +152,18 @@ class Campaign {
     for (const auto& chunk : json.at("done")) result_.done.insert(chunk.get<size_t>());
     for (const auto& [signature, finding] : json.at("findings").items())
       result_.findings[signature] = finding;
+    json.at("cells").get_to(result_.cells);
+    for (const auto& each : json.at("milestones"))
+      result_.milestones.push_back({each.at(0), each.at(1), each.at(2), each.at(3), each.at(4)});
+    if (!result_.milestones.empty()) seconds_before_ = result_.milestones.back().seconds;
   }
 
   void store() const {
     Json findings = Json::object();
     std::vector<Json> cases;
+    Json milestones = Json::array();
+    for (const auto& each : result_.milestones)
+      milestones.push_back({each.seconds, each.steps, each.states, each.outcomes, each.cells});
     for (const auto& [signature, finding] : result_.findings) {
       findings[signature] = finding;
       if (finding["trouble"] == "") cases.push_back(finding["case"]);
@@ -145,16 +173,21 @@ class Campaign {
                    {"chunks", request_.chunks},
                    {"done", result_.done},
                    {"counts", json_from_counts(result_.counts)},
+                   {"cells", result_.cells},
+                   {"milestones", milestones},
                    {"findings", findings}});
     write(request_.folder / "findings.json",
           case_file("findings", "Deviations of " + identity() + ", shrunk.", cases));
   }
 
-  // Replaced at once, so that a kill leaves the old one.
   static void write(const std::filesystem::path& path, const Json& json) {
+    write(path, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  // Replaced at once, so that a kill leaves the old one.
+  static void write(const std::filesystem::path& path, const std::string& text) {
     const auto temporary = path.string() + ".new";
     std::ofstream out(temporary);
-    out << json.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+    out << text;
     out.close();
     if (!out) throw std::runtime_error("cannot write " + temporary);
     std::filesystem::rename(temporary, path);
@@ -164,6 +197,8 @@ class Campaign {
   const std::function<void(const CampaignResult&)>& on_progress_;
   CampaignResult result_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double seconds_before_ = 0;  // the campaign was interrupted
 };
 
 }  // namespace

@@ -45,8 +45,16 @@ struct CampaignCounts {
   void add(const CampaignCounts& other);
 };
 
+// What had been met by then.
+struct Milestone {
+  double seconds = 0;  // since the start, interruptions left out
+  uint64_t steps = 0, states = 0, outcomes = 0, cells = 0;
+};
+
 struct CampaignResult {
   CampaignCounts counts;
+  std::set<uint64_t> cells;  // operation, state and errno (lanes.h)
+  std::vector<Milestone> milestones;
   // Signature -> {"case", "trouble", "from" (signature of the sequence), "about" (who deviates), "right"
   // (from whom)}.
   std::map<std::string, Json> findings;
@@ -57,8 +65,9 @@ struct CampaignResult {
 // The names of all parties by number (arena.h).
 std::vector<std::string> parties_of(const CampaignRequest& request);
 
-// Runs it and writes `findings.json` (a file of cases), `campaign.json` (counts) into the folder.
-// `on_progress` is called now and then. Throws std::runtime_error if no worker could start.
+// Runs it and writes `findings.json` (a file of cases), `campaign.json` (counts), and in the end `report.md`
+// with `coverage.svg` into the folder. `on_progress` is called now and then. Throws std::runtime_error if no
+// worker could start.
 CampaignResult run_campaign(const CampaignRequest& request,
                             const std::function<void(const CampaignResult&)>& on_progress);
 

@@ -7,6 +7,7 @@
 
 #include "harness/case/lint.h"
 #include "harness/case/test_folder.h"
+#include "harness/generate/campaign_report.h"
 #include "harness/generate/exhaust.h"
 
 namespace ovlcheck::generate {
@@ -91,6 +92,24 @@ TEST(Campaign, CountsWhatIsKnownAndDoesNotShrinkIt) {
   EXPECT_GT(result->counts.known.at("No layers."), 0u);
 }
 
+TEST(Campaign, ReportsWhatItMet) {
+  const TestFolder folder;
+  const auto request = request_of("userlay", "userlay", {"lower-file+absent"}, folder.path());
+  const auto result = run(request);
+  ASSERT_TRUE(result);
+  EXPECT_GE(result->cells.size(), result->counts.outcomes.size());
+  ASSERT_FALSE(result->milestones.empty());
+  EXPECT_EQ(result->milestones.back().steps, result->counts.steps);
+  EXPECT_EQ(result->milestones.back().cells, result->cells.size());
+  const std::string words = campaign_markdown(request, *result);
+  for (const auto* part :
+       {"| checked operations |", "| unique states |", "| rename ENOENT |", "0 sequences deviate"})
+    EXPECT_NE(words.find(part), std::string::npos) << part;
+  EXPECT_NE(campaign_svg(*result).find("and state"), std::string::npos);
+  for (const auto* file : {"/report.md", "/coverage.svg"})
+    EXPECT_TRUE(std::filesystem::exists(folder.path() + file)) << file;
+}
+
 TEST(Campaign, GoesOnWhereItWasInterrupted) {
   const TestFolder folder;
   auto request = request_of("userlay", "userlay", {"lower-file+absent", "upper-file+absent"}, folder.path());
@@ -104,9 +123,11 @@ TEST(Campaign, GoesOnWhereItWasInterrupted) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->done.size(), 2u);
   const auto steps = result->counts.steps;
+  const auto cells = result->cells;
   result = run(request);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->counts.steps, steps);
+  EXPECT_EQ(result->cells, cells);
 }
 
 TEST(Campaign, DoesNotGoOnWithAnother) {

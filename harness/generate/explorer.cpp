@@ -3,6 +3,7 @@
 #include <chrono>
 #include <ctime>
 #include <unordered_set>
+#include <utility>
 
 #include "harness/case/vocabulary.h"
 #include "harness/generate/finding.h"
@@ -37,7 +38,6 @@ class Explorer {
   bool run(size_t chunk) {
     counts_ = {};
     findings_ = Json::object();
-    states_.clear();
     tell(out_, {{"at", chunk}});
     const auto source = request_.source(chunk, sandbox_.environment());
     bool finished = true;
@@ -46,7 +46,7 @@ class Explorer {
       if (!finished) break;
       run(lanes, source->options());
       source->give_back(lanes);
-      tell(out_, {{"counts_so_far", json_from_counts(counts_)}});
+      tell(out_, {{"counts_so_far", json_from_counts(counts_)}, {"cells", std::exchange(new_cells_, {})}});
     }
     tell(out_, {{"chunk", chunk},
                 {"counts", json_from_counts(counts_)},
@@ -77,6 +77,8 @@ class Explorer {
     counts_.steps += tally.steps;
     counts_.nodes += tally.nodes;
     counts_.digest += tally.digest;
+    for (const uint64_t cell : tally.cells)
+      if (cells_.insert(cell).second) new_cells_.push_back(cell);
     for (const auto& [key, count] : tally.outcomes)
       counts_.outcomes[std::string(forms()[key.first].name) + " " +
                        (key.second ? errno_name(key.second) : "ok")] += count;
@@ -134,7 +136,8 @@ class Explorer {
   const Clock::time_point start_ = Clock::now();
   CampaignCounts counts_;
   Json findings_;
-  std::unordered_set<uint64_t> states_;
+  std::unordered_set<uint64_t> states_, cells_;
+  std::vector<uint64_t> new_cells_;  // not told yet
   std::map<std::string, size_t> shrunk_;
 };
 

@@ -31,6 +31,21 @@ uint64_t digest_of(const std::vector<Operation>& operations) {
   return hash.value();
 }
 
+constexpr uint8_t kManyChanges = 3;  // more are not told apart
+
+// See Tally.
+uint64_t cell_of(const Lane& lane, uint8_t changes, int error) {
+  constexpr uint8_t kUntouched = 31;
+  const Operation& operation = lane.done.back();
+  const bool two_paths = forms()[operation.form].on == On::two_paths;
+  uint64_t cell = operation.form;
+  cell = cell << 3 | operation.path;
+  cell = cell << 3 | (two_paths ? operation.other : 0);
+  for (const char object : {'a', 'b'})
+    cell = cell << 5 | (touches(operation, object) ? lane.scenario->classes[object - 'a'] : kUntouched);
+  return (cell << 2 | changes) << 8 | static_cast<uint8_t>(error);
+}
+
 class Rounds {
  public:
   Rounds(Arena& arena, std::vector<Lane>& lanes, Tally& tally)
@@ -40,6 +55,7 @@ class Rounds {
       active_.push_back(i);
     }
     for (auto& seen : seen_) seen.resize(lanes.size());
+    changes_.resize(lanes.size());
     for (size_t party = 0; party < arena.parties(); ++party) all_.push_back(party);
     tally_.lanes += lanes.size();
   }
@@ -112,7 +128,10 @@ class Rounds {
     Lane& lane = lanes_[i];
     ++tally_.steps;
     const uint8_t form = lane.done.back().form;
-    ++tally_.outcomes[{form, seen_[kReference][i].error}];
+    const int error = seen_[kReference][i].error;
+    ++tally_.outcomes[{form, error}];
+    tally_.cells.insert(cell_of(lane, changes_[i], error));
+    if (error == 0 && forms()[form].changes && changes_[i] < kManyChanges) ++changes_[i];
     const auto parted = vote(all_, [&](size_t a, size_t b) { return seen_[a][i] == seen_[b][i]; });
     if (!parted) return;
     lane.parted = "step";
@@ -127,6 +146,7 @@ class Rounds {
   Tally& tally_;
   std::vector<size_t> all_;  // parties
   std::vector<size_t> active_;
+  std::vector<uint8_t> changes_;  // so far, by lane
   // By party and lane.
   std::vector<std::vector<Operands>> operands_;
   std::vector<std::vector<Observed>> seen_;

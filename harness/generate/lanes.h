@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "harness/generate/arena.h"
@@ -57,6 +58,9 @@ struct Tally {
   uint64_t digest = 0;  // of all operations in their order; lanes may come in any
   // Outcomes of the reference: form and errno.
   std::map<std::pair<uint8_t, int>, uint64_t> outcomes;
+  // What was done in which state with which errno, packed: form and paths, the classes of what they name, how
+  // many changes came before (3: or more), errno.
+  std::unordered_set<uint64_t> cells;
 };
 
 // Runs all lanes to their ends and looks at merged and upper then. Throws std::runtime_error if the arena

@@ -1,5 +1,7 @@
 #include "harness/generate/scenario.h"
 
+#include <iterator>
+
 namespace ovlcheck::generate {
 namespace {
 
@@ -62,6 +64,7 @@ Scenario pair_of(const ObjectClass& a, const ObjectClass& b) {
   scenario.name = std::string(a.name) + "+" + b.name;
   scenario.lowers = {tree_from_json(lower, ""), tree_from_json(bottom, "")};
   scenario.upper = tree_from_json(upper, "");
+  scenario.classes = {static_cast<uint8_t>(&a - kClasses), static_cast<uint8_t>(&b - kClasses)};
   scenario.one_object = &b == &kClasses[0];
   scenario.interchangeable = &a == &b;
   return scenario;
@@ -71,6 +74,7 @@ Scenario pair_of(const ObjectClass& a, const ObjectClass& b) {
 Scenario twins() {
   Scenario scenario;
   scenario.name = "twins";
+  scenario.classes.fill(std::size(kClasses));  // a class of its own
   scenario.lowers = {tree_from_json(Json::parse(R"({"a": "lower", "b": {"hardlink": "a"}})"), ""), Tree{}};
   scenario.interchangeable = true;
   return scenario;

@@ -2,6 +2,8 @@
 // say about a name.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,8 +16,9 @@ struct Scenario {
   std::string name;  // "lower-file+opaque-dir"
   std::vector<Tree> lowers;
   Tree upper;
-  bool one_object = false;       // there is nothing at "b"
-  bool interchangeable = false;  // both objects are of one class
+  std::array<uint8_t, 2> classes{};  // of "a" and "b", by number
+  bool one_object = false;           // there is nothing at "b"
+  bool interchangeable = false;      // both objects are of one class
 };
 
 // The names of the classes: "absent", "lower-file", "merged-dir"...

@@ -280,11 +280,7 @@ class Core {
   Result<At> upper_child(const Node& parent, const std::string& name) {
     return fds_.child(parent.upper, name);
   }
-  void changed(Node& directory) {
-    ++directory.version;
-    std::lock_guard guard(directory.listing_mutex);
-    directory.listing = nullptr;
-  }
+  void changed(Node& directory);
   int lower_count() const { return static_cast<int>(layers_.size()) - 1 - data_layers_; }
 
   Options options_;

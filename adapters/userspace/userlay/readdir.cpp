@@ -99,6 +99,12 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
   return listing;
 }
 
+void Core::changed(Node& directory) {
+  ++directory.version;
+  std::lock_guard guard(directory.listing_mutex);
+  if (!mutant("readdir-cached")) directory.listing = nullptr;
+}
+
 Result<std::shared_ptr<Listing>> Core::list(const NodePtr& node) {
   std::shared_lock lock(tree_);
   {
