@@ -10,7 +10,7 @@ _ovlcheck() {
   elif [ "$before" = --privilege ]; then
     words='auto userns root none'
   elif [ "$before" = --format ]; then
-    words='terminal table markdown html svg junit tap csv'
+    words='terminal table markdown html svg junit tap csv json'
   elif [ "$before" = --filter ]; then
     words=$(ovlcheck list 2>/dev/null | sed 's|/.*||' | sort -u)
   elif [[ $word == -* ]]; then

@@ -34,6 +34,7 @@ const std::map<std::string, Format>& formats() {
       {"junit", [](const LabelledRun& run) { return junit_report(run.run); }},
       {"tap", [](const LabelledRun& run) { return tap_report(run.run); }},
       {"csv", [](const LabelledRun& run) { return csv_report(run.run); }},
+      {"json", [](const LabelledRun& run) { return json_report(run.run); }},
   };
   return all;
 }

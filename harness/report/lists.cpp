@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "harness/report/matrix.h"
 #include "harness/report/terminal.h"
@@ -116,6 +118,28 @@ std::string csv_report(const Run& run) {
                         field(outcome.title), fmt::join(outcome.clauses, " "), verdict_name(outcome.verdict),
                         outcome.seconds, field(outcome.listed), field(outcome.reason));
   return text;
+}
+
+std::string json_report(const Run& run) {
+  std::map<std::string, Json> cases;
+  for (const auto& outcome : run.outcomes)
+    cases[outcome.case_name][outcome.subject] = is_known(outcome) ? "known" : verdict_name(outcome.verdict);
+  Json host = {{"kernel", run.host.kernel}, {"machine", run.host.machine}, {"date", run.host.date}};
+  Json suite = {{"revision", run.suite.revision}, {"cases", run.suite.cases}};
+  std::vector<std::string> subjects, lines;
+  for (const auto& subject : run.subjects) {
+    Json one = {{"name", subject.name}};
+    if (!subject.missing.empty())
+      one["missing"] = subject.missing;
+    else
+      one.update({{"version", subject.version}, {"privilege", subject.privilege}, {"fs", subject.fs}});
+    subjects.push_back("  " + one.dump());
+  }
+  for (const auto& [name, outcomes] : cases)
+    lines.push_back(fmt::format("  {}: {}", Json(name).dump(), outcomes.dump()));
+  return fmt::format(
+      "{{\"format\": 1,\n\"host\": {},\n\"suite\": {},\n\"subjects\": [\n{}\n],\n\"cases\": {{\n{}\n}}}}\n",
+      host.dump(), suite.dump(), fmt::join(subjects, ",\n"), fmt::join(lines, ",\n"));
 }
 
 }  // namespace ovlcheck

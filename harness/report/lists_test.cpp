@@ -63,5 +63,21 @@ TEST(Lists, CsvQuotesWhatItMust) {
             "a<b,g/dies,,,crash,0.000000,,\"signal 11\n\x01\"\r\n");
 }
 
+TEST(Lists, JsonHasOneCaseALine) {
+  EXPECT_EQ(json_report(small_run()), R"({"format": 1,
+"host": {"kernel":"6.1.0","machine":"x86_64","date":"2024-05-01T12:00:00Z"},
+"suite": {"revision":"","cases":0},
+"subjects": [
+  {"name":"a<b","version":"","privilege":"","fs":""}
+],
+"cases": {
+  "g/dies": {"a<b":"crash"},
+  "g/known": {"a<b":"known"},
+  "g/passes": {"a<b":"pass"},
+  "g/skipped": {"a<b":"skip"}
+}}
+)");
+}
+
 }  // namespace
 }  // namespace ovlcheck

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "harness/report/matrix.h"
@@ -52,12 +53,35 @@ std::string deviation_in_words(const Deviation& deviation) {
   std::vector<std::string> parts;
   if (!deviation.expected.empty()) parts.push_back("expected " + code(deviation.expected));
   if (!deviation.observed.empty()) parts.push_back("observed " + code(deviation.observed));
-  for (const TreeDifference& difference : deviation.tree) parts.push_back(difference_in_words(difference));
+  const size_t shown = std::min<size_t>(deviation.tree.size(), 4);
+  for (size_t i = 0; i < shown; ++i) parts.push_back(difference_in_words(deviation.tree[i]));
+  if (shown < deviation.tree.size())
+    parts.push_back(fmt::format("{} more differences", deviation.tree.size() - shown));
   return fmt::format("{}: {}", words, fmt::join(parts, ", "));
 }
 
-std::string finding_in_words(const Outcome& outcome) {
-  std::string words = code(outcome.case_name);
+// The name of the case that a table was expanded from: "a/b" of "a/b[c,d]".
+std::string table_of(const std::string& case_name) {
+  return case_name.substr(0, case_name.find('['));
+}
+
+// The variants of one case that deviate, e.g. "`copy-up/data`: `[write]`, `[append]`".
+std::string names_in_words(const std::vector<const Outcome*>& variants) {
+  if (variants.size() == 1) return code(variants[0]->case_name);
+  std::vector<std::string> names;
+  for (const Outcome* outcome : variants)
+    names.push_back(code(outcome->case_name.substr(table_of(outcome->case_name).size())));
+  const size_t shown = std::min<size_t>(names.size(), 8);
+  std::string words = fmt::format("{}: {}", code(table_of(variants[0]->case_name)),
+                                  fmt::join(names.begin(), names.begin() + shown, ", "));
+  if (shown < names.size()) words += fmt::format(" and {} more", names.size() - shown);
+  return words;
+}
+
+// What is wrong in variants of one case. All of them are named, the first is told in full.
+std::string finding_in_words(const std::vector<const Outcome*>& variants) {
+  const Outcome& outcome = *variants[0];
+  std::string words = names_in_words(variants);
   if (!outcome.title.empty()) words += ' ' + escape(outcome.title);
   if (!outcome.clauses.empty())
     words += fmt::format(" ({})", escape(fmt::format("{}", fmt::join(outcome.clauses, ", "))));
@@ -68,6 +92,7 @@ std::string finding_in_words(const Outcome& outcome) {
     if (!outcome.reason.empty()) words += ", " + escape(outcome.reason);
   }
   std::string text = "    - " + words + '\n';
+  if (is_known(outcome)) text += "        - known: " + escape(outcome.listed) + '\n';
   for (const Deviation& deviation : outcome.deviations)
     text += "        - " + deviation_in_words(deviation) + '\n';
   return text;
@@ -89,7 +114,10 @@ class Footnotes {
     std::stable_sort(it->second.begin(), it->second.end(),
                      [](const Outcome* a, const Outcome* b) { return a->case_name < b->case_name; });
     text_ += fmt::format("\n[^{}]: {} on {}:\n\n", ++count_, escape(group), escape(subject));
-    for (const Outcome* outcome : it->second) text_ += finding_in_words(*outcome);
+    std::map<std::pair<std::string, Verdict>, std::vector<const Outcome*>> tables;
+    for (const Outcome* outcome : it->second)
+      tables[{table_of(outcome->case_name), outcome->verdict}].push_back(outcome);
+    for (const auto& [table, variants] : tables) text_ += finding_in_words(variants);
     return fmt::format("[^{}]", count_);
   }
 

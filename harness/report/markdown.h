@@ -7,7 +7,8 @@
 
 namespace ovlcheck {
 
-// Host and suite, then groups x subjects; what deviates in a cell is told in its footnote.
+// Host and suite, then groups x subjects; what deviates in a cell is told in its footnote, variants of one case
+// (`a/b[...]`) by the first of them.
 std::string markdown_report(const Run& run);
 
 }  // namespace ovlcheck

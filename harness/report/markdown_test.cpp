@@ -41,6 +41,25 @@ TEST(Markdown, IsAMatrixWithFootnotes) {
 )");
 }
 
+TEST(Markdown, VariantsOfACaseAreToldOnce) {
+  auto run = sample_run();
+  Outcome first = run.outcomes[7];
+  run.outcomes.clear();
+  for (const char* variant : {"[b]", "[a]"}) {
+    first.case_name = std::string("rename/table") + variant;
+    first.listed = variant[1] == 'a' ? "not done yet" : "";
+    run.outcomes.push_back(first);
+  }
+  first.deviations[1].tree.resize(9, {"x", "missing", "dir", ""});
+  first.case_name = "rename/other";
+  run.outcomes.push_back(first);
+  const std::string text = markdown_report(run);
+  EXPECT_NE(text.find("    - `rename/table`: `[a]`, `[b]` Renaming"), std::string::npos) << text;
+  EXPECT_NE(text.find("        - known: not done yet\n        - step 1 `rename"), std::string::npos) << text;
+  EXPECT_EQ(text.find("table[b]"), std::string::npos);
+  EXPECT_NE(text.find("`\"a|b\"`, `x` is missing (`dir`), 5 more differences\n"), std::string::npos) << text;
+}
+
 TEST(Markdown, OddTextStaysText) {
   auto run = sample_run();
   run.subjects[0].name = "a|b<c>";

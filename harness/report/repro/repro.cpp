@@ -138,7 +138,7 @@ class ScriptWriter {
       layers.emplace_back("merged", before_);
     } else {
       for (size_t i = 0; i < case_.lowers.size(); ++i)
-        layers.emplace_back(fmt::format("lower{}", i), encoded(case_.lowers[i]));
+        layers.emplace_back(lower_name(case_, i), encoded(case_.lowers[i]));
       for (size_t i = 0; i < case_.data.size(); ++i)
         layers.emplace_back(fmt::format("data{}", i), encoded(case_.data[i]));
       if (case_.upper) layers.emplace_back("upper", encoded(*case_.upper));
@@ -200,7 +200,8 @@ class ScriptWriter {
     if (has_conditions()) set("OPTIONS", subject_.options_in_force(case_.mount));
     std::string layers;
     if (subject_.has_layers()) {
-      for (size_t i = 0; i < case_.lowers.size(); ++i) layers += fmt::format("\"lower{}\", ", i);
+      for (size_t i = 0; i < case_.lowers.size(); ++i)
+        layers += fmt::format("\"{}\", ", lower_name(case_, i));
       for (size_t i = 0; i < case_.data.size(); ++i) layers += fmt::format("\"data{}\", ", i);
       if (case_.upper) layers += "\"upper\"";
     }

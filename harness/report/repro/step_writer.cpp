@@ -35,7 +35,7 @@ class StepWriter {
  public:
   StepWriter(const Case& c, const ReproSubject& subject) : case_(c), subject_(subject), options_(c.mount) {
     dirs_.path = "{DIR}";
-    for (size_t i = 0; i < c.lowers.size(); ++i) dirs_.lowers.push_back(fmt::format("lower{}", i));
+    for (size_t i = 0; i < c.lowers.size(); ++i) dirs_.lowers.push_back(lower_name(c, i));
     for (size_t i = 0; i < c.data.size(); ++i) dirs_.data.push_back(fmt::format("data{}", i));
     if (c.upper) dirs_.upper = "upper", dirs_.work = "work";
     all_layers_ = dirs_;
@@ -393,6 +393,10 @@ class StepWriter {
 };
 
 }  // namespace
+
+std::string lower_name(const Case& c, size_t i) {
+  return fmt::format("{}{}", c.lowers.size() > 200 ? "l" : "lower", i);
+}
 
 WrittenSteps write_steps(const Case& c, const ReproSubject& subject) {
   return StepWriter(c, subject).write();

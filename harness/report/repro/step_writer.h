@@ -1,6 +1,7 @@
 // StepWriter: the steps of a case as calls of the functions in python/, which perform and judge them.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -15,6 +16,10 @@ struct WrittenSteps {
   std::set<std::string> sections;                // of the library that it needs
   std::map<std::string, std::string> constants;  // name -> Python expression
 };
+
+// The directory of the case's lower layer `i`: "lower3", and "l3" where all names together would not fit into
+// the page of options that mount(2) takes.
+std::string lower_name(const Case& c, size_t i);
 
 // Everything from the first mount to the verdict. Throws BadCase for what a script cannot do; docs:
 // README.md in this folder.
