@@ -99,9 +99,12 @@ std::vector<Json> expand_table(const Json& json, const std::string& pointer);
 // with every problem found.
 std::vector<Case> read_cases(const std::string& text, const std::string& file);
 
-// All cases below a folder or in a file (*.json, but not clauses.json and schema/), sorted by file name.
-// Throws BadCase.
+// All cases below a folder or in a file (*.json, but not changes.json, clauses.json, errnos.json and
+// schema/), sorted by file name. Throws BadCase.
 std::vector<Case> load_cases(const std::vector<std::string>& paths);
+
+// The same case for all kernels: without the range that it requires.
+Case without_kernel_range(Case c);
 
 // Does "5.11" <= version etc. hold? `range` is a list of comparisons separated by blanks, all of which must
 // hold: ">=5.11 <6.8". `version` is a release as of uname(2); only its leading numbers count, and of those as

@@ -170,8 +170,9 @@ class Reader {
 };
 
 bool is_case_file(const std::filesystem::path& path) {
-  return path.extension() == ".json" && path.filename() != "clauses.json" &&
-         path.filename() != "errnos.json" && path.parent_path().filename() != "schema";
+  return path.extension() == ".json" && path.filename() != "changes.json" &&
+         path.filename() != "clauses.json" && path.filename() != "errnos.json" &&
+         path.parent_path().filename() != "schema";
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace ovlcheck {
 
-// The case files at or below the paths (*.json, but not clauses.json, errnos.json and schema/), sorted. A
+// The case files at or below the paths (*.json, but not changes.json, clauses.json, errnos.json and schema/), sorted. A
 // path that is no folder stands for itself. Throws BadCase.
 std::vector<std::string> case_files(const std::vector<std::string>& paths);
 

@@ -4,6 +4,7 @@
 namespace ovlcheck {
 
 extern const char* const case_schema_text;
+extern const char* const changes_schema_text;
 extern const char* const clauses_schema_text;
 extern const char* const errnos_schema_text;
 

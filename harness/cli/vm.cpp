@@ -24,7 +24,7 @@ struct VmOptions {
   std::vector<std::string> subjects = {"kernel"};
   std::vector<std::string> file_systems = {"tmpfs"};
   std::vector<std::string> privileges = {"root", "userns"};
-  bool host = false;
+  bool host = false, check_ranges = false;
   ExecuteOptions execute;
 };
 
@@ -78,6 +78,12 @@ void add_host(const VmOptions& options, std::vector<SubjectRequest>& subjects) {
   });
 }
 
+// Only the cases that are for some kernels, made to be for all.
+void free_of_ranges(std::vector<Case>& cases) {
+  std::erase_if(cases, [](const Case& c) { return c.requires_.kernel.empty(); });
+  for (Case& c : cases) c = without_kernel_range(std::move(c));
+}
+
 SuiteRequest request_from(const VmOptions& options) {
   check_options(options);
   SuiteRequest request;
@@ -85,6 +91,7 @@ SuiteRequest request_from(const VmOptions& options) {
   PoolRequest& pool = request.pool;
   pool.program = own_program();
   pool.cases = options.selection.load();
+  if (options.check_ranges) free_of_ranges(pool.cases);
   request.suite = suite_info(pool.cases);
   for (const auto& machine : options.machines.make()) add_machine(options, machine, pool.subjects);
   if (options.host) add_host(options, pool.subjects);
@@ -109,6 +116,9 @@ void add_vm(CLI::App& app, int& status) {
       ->capture_default_str()
       ->type_name("NAME,...");
   command->add_flag("--host", options->host, "Run the cases on this machine's own kernel as well");
+  command->add_flag("--check-ranges", options->check_ranges,
+                    "Run the cases that name kernel versions, on every kernel: outside they should fail "
+                    "(`timeline --ranges`)");
   options->selection.add_options(*command);
   options->execute.timeout = 20;  // an emulated processor is slow
   options->execute.add_options(*command, "Virtual machines at a time (default: one per processor)");

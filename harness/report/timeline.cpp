@@ -1,50 +1,13 @@
 #include "harness/report/timeline.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 
+#include "harness/report/releases.h"
+
 namespace ovlcheck {
 namespace {
-
-// "kernel@6.1.0/ext4/userns:index=on" -> "6.1.0" and "kernel/ext4/userns:index=on"; no release for other
-// names.
-struct Located {
-  std::string release, place;
-};
-
-Located located(const std::string& subject) {
-  const size_t at = subject.find('@');
-  if (at == std::string::npos) return {};
-  const size_t slash = std::min(subject.find('/', at), subject.size());
-  return {subject.substr(at + 1, slash - at - 1), subject.substr(0, at) + subject.substr(slash)};
-}
-
-std::vector<unsigned long> numbers(const std::string& release) {
-  std::vector<unsigned long> all;
-  for (size_t i = 0; i < release.size() && std::isdigit(static_cast<unsigned char>(release[i])); ++i) {
-    size_t length = 0;
-    all.push_back(std::stoul(release.substr(i), &length));
-    i += length;
-    if (i >= release.size() || release[i] != '.') break;
-  }
-  return all;
-}
-
-bool older(const std::string& a, const std::string& b) {
-  return std::pair(numbers(a), a) < std::pair(numbers(b), b);
-}
-
-std::vector<std::string> releases_of(const Run& run) {
-  std::vector<std::string> all;
-  for (const auto& subject : run.subjects)
-    if (auto release = located(subject.name).release;
-        !release.empty() && std::find(all.begin(), all.end(), release) == all.end())
-      all.push_back(std::move(release));
-  std::sort(all.begin(), all.end(), older);
-  return all;
-}
 
 // The reason without the kernel that it was seen on: columns are kernels.
 std::string general_reason(const Outcome& outcome) {
@@ -68,12 +31,6 @@ std::string joined(const std::set<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
-}
-
-std::string table_head(const std::string& first, const std::vector<std::string>& releases) {
-  std::string head = "| " + first, line = "|---";
-  for (const auto& release : releases) head += " | " + release, line += "|---";
-  return head + " |\n" + line + "|\n";
 }
 
 // Outcomes by case, of the subjects that could run at all.
@@ -201,9 +158,7 @@ std::string changes_page(const Run& run, const std::vector<Case>& cases) {
         "## Cases that name kernel versions\n\nA cell has the outcomes at all places (file systems, "
         "privileges); "
         "skips count only where nothing else is.\n\n" +
-        table_head("case | versions", releases)
-            .insert(table_head("case | versions", releases).find('\n') + 1, "|---") +
-        ranged + "\n";
+        table_head("case | versions", releases) + ranged + "\n";
   text += skips_section(run, releases);
   text += deviating.empty() ? "No outcome deviates on any kernel.\n"
                             : "## Deviations\n\n" + table_head("case", releases) + deviating;
