@@ -101,6 +101,13 @@ std::string overlay_in_words(const Json& args) {
   return words;
 }
 
+std::string backing_in_words(const Json& args) {
+  const std::string state = args.at("backing").get<std::string>();
+  if (state == "normal") return "the file system below is as it was again";
+  const std::string words = "the file system below becomes " + state;
+  return args.contains("free") ? words + " but for " + args.at("free").dump() + " bytes" : words;
+}
+
 // "offline" and "look at" read better than the names of their operations.
 std::string harness_step_in_words(const Step& step) {
   if (step.op == "offline") return "while unmounted, in " + word(step.args.at("offline"));
@@ -108,6 +115,7 @@ std::string harness_step_in_words(const Step& step) {
   if (step.op == "inside") return "in the overlay " + word(step.args.at("inside"));
   if (step.op == "tree") return "look at " + word(step.args.at("tree"));
   if (step.op == "volume") return "bind-mount a volume over " + word(step.args.at("volume"));
+  if (step.op == "backing") return backing_in_words(step.args);
   if (step.op == "parallel") return "at the same time";
   return "";
 }

@@ -60,6 +60,9 @@ TEST(DescribeStep, ReadsLikeACommand) {
            {R"({"volume": "d"})", "bind-mount a volume over d"},
            {R"({"parallel": [[]]})", "at the same time"},
            {R"({"barrier": "x"})", "barrier x"},
+           {R"({"backing": "full", "free": 4096})", "the file system below becomes full but for 4096 bytes"},
+           {R"({"backing": "read-only"})", "the file system below becomes read-only"},
+           {R"({"backing": "normal"})", "the file system below is as it was again"},
        })
     EXPECT_EQ(told_step(step), words);
 }

@@ -99,6 +99,7 @@ TEST(Schema, AcceptsEveryOperation) {
           R"({"tree": "upper", "expect": {"if": {"privilege": "root"}, "then": {}, "else": {"a": ""}}})",
           R"({"volume": "d", "tree": {"f": "x"}})",
           R"({"parallel": [[{"mkdir": "a"}, {"barrier": "b"}], [{"barrier": "b"}]]})",
+          R"({"backing": "full", "free": 4096})",
           R"({"run": ["mv", "a", "b"], "expect": {"status": 0}})",
           R"({"rename": ["a", "b"], "expect": ["ok", "EXDEV", {"if": {"options": {"redirect_dir": ["on"]}}, "then": "ok", "else": "EXDEV"}]})",
           R"({"stat": "f", "as": "s", "expect": {"ino": {"same_as": "t.ino"}}, "note": "n"})",

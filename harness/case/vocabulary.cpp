@@ -17,6 +17,7 @@ const std::vector<std::string_view> program_results = {"status", "stdout", "stde
 std::vector<Operation> table() {
   std::vector<Operation> all = {
       {"access", path, {"mode", "flags"}, {}},
+      {"backing", text, {"free"}, {}, true},
       {"barrier", text, {}, {}, true},
       {"cat", path, {"flags"}, {"data", "size"}},
       {"chdir", path, {}, {}},

@@ -139,6 +139,9 @@ void apply(const Baseline& baseline, const std::string& version, Outcome& outcom
 size_t accept(Baseline& baseline, const Run& run, const std::string& subject, const std::string& reason,
               const std::string& link, const std::vector<std::string>& patterns) {
   std::map<Verdict, std::vector<std::string>> added;
+  std::string version;
+  for (const auto& one : run.subjects)
+    if (one.name == subject) version = one.version;
   size_t count = 0;
   for (const auto& outcome : run.outcomes) {
     const bool chosen =
@@ -146,6 +149,8 @@ size_t accept(Baseline& baseline, const Run& run, const std::string& subject, co
           return matches_case(pattern, outcome.case_name);
         });
     if (outcome.subject != subject || !deviates(outcome) || is_known(outcome) || !chosen) continue;
+    // The run may be older than the list, or made without it.
+    if (entry_for(baseline, version, outcome)) continue;
     added[outcome.verdict].push_back(outcome.case_name);
     ++count;
   }

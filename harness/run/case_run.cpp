@@ -20,6 +20,7 @@
 #include "harness/ops/fd.h"
 #include "harness/ops/kernel_vfs.h"
 #include "harness/ops/layers.h"
+#include "harness/run/backing.h"
 #include "harness/run/case_layers.h"
 #include "harness/run/namespaces.h"
 #include "harness/run/other_overlays.h"
@@ -62,6 +63,7 @@ class CaseRun {
         stage_(stage),
         watches_steps_(watches_steps),
         options_(c.mount),
+        backing_(sandbox),
         layers_(c, adapter, sandbox, stage),
         others_(adapter, c.actors) {}
 
@@ -86,6 +88,8 @@ class CaseRun {
       if (rewrites) lowers = layers_.fingerprint_of_lowers();
     }
     progress_.begin_step("");
+    if (auto restored = backing_.restore(); !restored)
+      stop("restore the scratch file system", restored.error());
     look(seen);
     if (layers_.fingerprint_of_lowers() != lowers) lowers_changed_ = true;
     take_down();
@@ -182,7 +186,8 @@ class CaseRun {
 
   static bool needs_mount(const Step& step) {
     if (step.op == "tree") return step.args.at("tree") == "merged";
-    for (const char* works_without : {"mount", "umount", "remount", "offline", "overlay", "inside"})
+    for (const char* works_without :
+         {"mount", "umount", "remount", "offline", "overlay", "inside", "backing"})
       if (step.op == works_without) return false;
     return true;
   }
@@ -209,6 +214,7 @@ class CaseRun {
     if (step.op == "tree") return tree_step(step);
     if (step.op == "overlay") return overlay_step(step);
     if (step.op == "inside") return inside_step(step);
+    if (step.op == "backing") return backing_step(step);
     if (!mount_) throw Stop{End::error, "a step needs the tree to be mounted"};
     if (step.op == "volume") return volume_step(step);
     return executor_->run(step);
@@ -339,6 +345,20 @@ class CaseRun {
     return result;
   }
 
+  StepResult backing_step(const Step& step) {
+    if (!sandbox_.owns_filesystem())
+      throw Stop{End::skip, "the scratch file system is not ovlcheck's own (--scratch-fs)"};
+    const std::string state = step.args.at("backing").get<std::string>();
+    const auto done = state == "full"        ? backing_.fill(step.args.value("free", off_t{0}))
+                      : state == "read-only" ? backing_.make_read_only()
+                                             : backing_.restore();
+    // A disk's file system is not this user namespace's, or mounted as a whole elsewhere.
+    if (!done && (done.error() == EPERM || done.error() == EINVAL))
+      throw Stop{End::skip, sandbox_.environment().fs + " cannot be made " + state + " from here"};
+    if (!done) stop("make the scratch file system " + state, done.error());
+    return {};
+  }
+
   StepResult tree_step(const Step& step) {
     StepResult result;
     result.value = json_from_tree(look_at(step.args.at("tree").get<std::string>()));
@@ -420,6 +440,7 @@ class CaseRun {
   bool lowers_changed_ = false;
   bool refused_ = false;  // the last mount failed
   Options options_;
+  Backing backing_;
   CaseLayers layers_;
   std::vector<uint64_t> fingerprints_;
   std::unique_ptr<Mount> mount_;

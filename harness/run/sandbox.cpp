@@ -170,6 +170,7 @@ Sandbox::Sandbox(SandboxRequest request) {
   if (uname(&system) != 0) broken("uname");
   environment_.kernel = system.release;
   environment_.privilege = "none";
+  owns_filesystem_ = request.scratch.empty() || !request.scratch_fs.empty() || request.disposable;
   large_ = request.large;
   disposable_ = request.disposable;
 
@@ -263,6 +264,7 @@ void Sandbox::settle_inside() {
 
 // Without namespaces nothing but the scratch directory needs to be looked after.
 void Sandbox::stay_outside() {
+  owns_filesystem_ = false;
   const char* temporary = std::getenv("TMPDIR");
   if (!own_directory_) make_directory(absolute(temporary && *temporary ? temporary : "/tmp"));
   const pid_t worker = fork();

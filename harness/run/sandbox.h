@@ -55,6 +55,8 @@ class Sandbox {
   // Absolute path of the scratch directory and a descriptor of it.
   const std::string& path() const { return path_; }
   int directory() const { return directory_; }
+  // Does nobody else use the file system that the scratch directory lies on?
+  bool owns_filesystem() const { return owns_filesystem_; }
   // Throws everything in the scratch directory away. Nothing may be mounted or open below it.
   void renew();
 
@@ -71,6 +73,7 @@ class Sandbox {
   Environment environment_;
   std::string path_;
   int directory_ = -1;
+  bool owns_filesystem_ = false;
   bool large_ = false;
   bool disposable_ = false;
   bool entered_ = false;  // another process looks after what must be removed

@@ -46,7 +46,7 @@ bool expects_of_root(const Json& trees) {
 }
 
 std::optional<std::string> step_needs_own_mount(const Step& step) {
-  for (const char* op : {"mount", "umount", "remount", "offline", "overlay", "inside", "volume"})
+  for (const char* op : {"mount", "umount", "remount", "offline", "overlay", "inside", "volume", "backing"})
     if (step.op == op) return "the step " + step.op + " needs a mount of its own";
   if (step.op == "run" && step.args["run"].dump().find("..") != std::string::npos)
     return "it runs a program that leaves the merged directory";
