@@ -124,6 +124,10 @@ class ScriptWriter {
       if (need.starts_with("fs:"))
         lines += fmt::format("[ $filesystem = {0} ] || cannot \"it needs a directory on {0}: --dir DIR\"\n",
                              need.substr(3));
+    if (any_step(case_.steps, [](const Step& step) { return step.op == "backing"; }))
+      lines +=
+          "[ -z \"$base\" ] || cannot \"it changes the file system below, which must be its own: without "
+          "--dir\"\n";
     if (needs("reflink"))
       lines +=
           "echo x >reflink && cp --reflink=always reflink reflink2 2>/dev/null || cannot \"$filesystem "

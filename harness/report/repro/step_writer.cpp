@@ -60,6 +60,7 @@ class StepWriter {
     for (size_t i = 0; i < steps.size(); ++i) {
       write(steps[i], fmt::format("{}. ", i + 1));
     }
+    if (any_step(steps, [](const Step& step) { return step.op == "backing"; })) line("backing(\"normal\")");
     finish();
     return std::move(written_);
   }
@@ -97,6 +98,7 @@ class StepWriter {
     if (step.op == "offline") return offline_step(step, number, words, expected);
     if (step.op == "tree") return tree_step(step, words);
     if (step.op == "parallel") return parallel_step(step, number, words);
+    if (step.op == "backing") return backing_step(step, words);
     if (step.op == "volume") volume_tree(step);
     line(fmt::format("step({}, {},", words, expected));
     line(fmt::format("     lambda: {}{}{})", call(step), expectation(step), manner(step)));
@@ -237,6 +239,13 @@ class StepWriter {
       line("    ],");
     }
     line(")");
+  }
+
+  void backing_step(const Step& step, const std::string& words) {
+    need("backing");
+    line(fmt::format("print(\"         \", {})", words));
+    line(fmt::format("backing({}, {})", python_text(step.args["backing"].get<std::string>()),
+                     step.args.value("free", 0)));
   }
 
   void volume_tree(const Step& step) {

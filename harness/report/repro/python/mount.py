@@ -40,16 +40,14 @@ def end_with_parent():
 
 
 def said():
-    with os.fdopen(os.open("log", os.O_RDONLY)) as log:
-        return " ".join(log.read().split())
+    return " ".join(os.pread(log, 65536, 0).decode(errors="replace").split())
 
 
 def mount(command):
-    global daemon
+    global daemon, log
     print("         $", " ".join(f"'{word}'" if " " in word else word for word in command))
-    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    log = os.memfd_create("log")  # what it says; nothing beside the layers stays open for writing
     daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=ENVIRONMENT, preexec_fn=end_with_parent)
-    os.close(log)
     deadline = time.monotonic() + 10
     while not is_mounted():
         ended = daemon.poll() is not None and not is_mounted()
@@ -172,6 +170,20 @@ def volume(name, source):
     finally:
         os.close(target)
     volumes.append("merged/" + name)
+
+
+#: backing
+def backing(state, free=0):
+    """The tmpfs below becomes full but for some bytes, read-only, or as it was."""
+    options = {"read-only": "ro", "normal": "rw,size=50%"}.get(state)
+    if state == "full":
+        filler = os.open(f"{DIR}/.filler", os.O_WRONLY | os.O_CREAT)
+        os.write(filler, b"x")  # a tmpfs of size 0 is one without a limit
+        os.close(filler)
+        below = os.statvfs(DIR)
+        options = f"size={(below.f_blocks - below.f_bfree) * below.f_frsize + free}"
+    print("         $", f"mount -o remount,{options} {DIR}")
+    subprocess.run(["mount", "-o", f"remount,{options}", DIR], check=True)
 
 
 #: shell
