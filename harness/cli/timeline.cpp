@@ -46,7 +46,7 @@ void add_timeline(CLI::App& app, int& status) {
       const auto cases = selection->load();
       fmt::print("{}", changes_page(stored, cases));
       if (!ranges->empty())
-        fmt::print("\n{}", ranges_page(read_results(*ranges), cases, known_changes(*selection)));
+        fmt::print("\n{}", ranges_page(read_results(*ranges), stored, cases, known_changes(*selection)));
     } else {
       if (timeline_of(stored, *name).empty())
         throw std::invalid_argument("no kernel ran " + *name + " in " + *run);

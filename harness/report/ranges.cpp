@@ -26,17 +26,20 @@ using Tallies = std::map<std::string, Tally>;
 
 class Ranges {
  public:
-  Ranges(const Run& run, const std::vector<Case>& cases) : cases_(cases), releases_(releases_of(run)) {
-    for (const SubjectInfo& subject : run.subjects) subjects_[subject.name] = &subject;
-    for (const Outcome& outcome : run.outcomes)
-      if (!located(outcome.subject).release.empty()) outcomes_[outcome.case_name].push_back(&outcome);
+  Ranges(const Run& freed, const Run& run, const std::vector<Case>& cases)
+      : cases_(cases), releases_(releases_of(freed)) {
+    add(freed);
+    std::set<std::string> known;
+    for (const auto& [name, outcomes] : outcomes_) known.insert(name);
+    add(run, known);
   }
 
   std::string predictions(const std::vector<KernelChange>& changes) const {
     std::string text =
         "## Is it so?\n\nWhat is said to have changed, by the cases that can show it, run on every kernel "
         "without their "
-        "version ranges: how many outcomes passed.\n\n" +
+        "version ranges: how many outcomes passed. Distributions carry fixes back: a kernel that has "
+        "something already may have it from there.\n\n" +
         table_head("since | change | verdict", releases_);
     for (const KernelChange& change : changes) {
       const Tallies seen = outcomes_of(change);
@@ -82,13 +85,29 @@ class Ranges {
   }
 
  private:
+  void add(const Run& run, const std::set<std::string>& but = {}) {
+    for (const SubjectInfo& subject : run.subjects) subjects_[subject.name] = &subject;
+    for (const Outcome& outcome : run.outcomes)
+      if (!located(outcome.subject).release.empty() && !but.contains(outcome.case_name))
+        outcomes_[outcome.case_name].push_back(&outcome);
+  }
+
+  // Did something of that privilege run on that kernel?
+  bool ran(const std::string& release, bool in_user_namespace) const {
+    return std::any_of(subjects_.begin(), subjects_.end(), [&](const auto& subject) {
+      const auto [of, place] = located(subject.first);
+      return of == release && (place.find("/userns") != place.npos) == in_user_namespace &&
+             subject.second->missing.empty();
+    });
+  }
+
   static Tally tally(const Tallies& all, const std::string& release) {
     const auto found = all.find(release);
     return found == all.end() ? Tally{} : found->second;
   }
 
-  // Outcomes of a case; a subject that could not run at all counts where a privilege is asked for, as one
-  // that cannot do it.
+  // Outcomes of a case. Where a privilege is asked for, a kernel on which nothing of that privilege could run
+  // counts as one that cannot do it.
   void count(const std::string& case_name, const std::string& privilege, Tallies& into) const {
     const auto found = outcomes_.find(case_name);
     if (found == outcomes_.end()) return;
@@ -96,7 +115,9 @@ class Ranges {
       const auto [release, place] = located(outcome->subject);
       if (!privilege.empty() && (place.find("/userns") != place.npos) != (privilege == "userns")) continue;
       const bool missing = !subjects_.at(outcome->subject)->missing.empty();
-      if (missing ? privilege.empty() : outcome->verdict == Verdict::skip) continue;
+      if (missing ? privilege.empty() || ran(release, privilege == "userns")
+                  : outcome->verdict == Verdict::skip)
+        continue;
       Tally& here = into[release];
       ++here.all;
       here.passed += outcome->verdict == Verdict::pass;
@@ -139,9 +160,9 @@ class Ranges {
 
 }  // namespace
 
-std::string ranges_page(const Run& run, const std::vector<Case>& cases,
+std::string ranges_page(const Run& freed, const Run& run, const std::vector<Case>& cases,
                         const std::vector<KernelChange>& changes) {
-  const Ranges ranges(run, cases);
+  const Ranges ranges(freed, run, cases);
   return (changes.empty() ? "" : ranges.predictions(changes)) + ranges.ranges();
 }
 

@@ -10,9 +10,10 @@
 
 namespace ovlcheck {
 
-// Sections in Markdown, to follow `changes_page`. `run`: of `ovlcheck vm --check-ranges`, in which every
-// kernel ran the cases that name versions; a case is expected to fail outside its range.
-std::string ranges_page(const Run& run, const std::vector<Case>& cases,
+// Sections in Markdown, to follow `changes_page`. `freed`: of `ovlcheck vm --check-ranges`, in which every
+// kernel ran the cases that name versions; a case is expected to fail outside its range. `run`: an ordinary
+// one, for the others.
+std::string ranges_page(const Run& freed, const Run& run, const std::vector<Case>& cases,
                         const std::vector<KernelChange>& changes);
 
 }  // namespace ovlcheck

@@ -138,16 +138,24 @@ std::string changes_page(const Run& run, const std::vector<Case>& cases) {
   const auto releases = releases_of(run);
   const auto outcomes = outcomes_by_case(run);
   std::string ranged, deviating;
+  std::vector<std::string> heads;                              // of rows, in order
+  std::map<std::string, std::vector<const Outcome*>> by_head;  // variants of one case together
   for (const auto& c : cases) {
     const auto found = outcomes.find(c.name());
     if (found == outcomes.end()) continue;
     std::set<std::string> ranges;
     collect_ranges(c.json, ranges);
-    if (!ranges.empty())
-      ranged += case_row("`" + c.name() + "` " + c.title + " | " + joined(ranges), found->second, releases);
+    if (!ranges.empty()) {
+      const std::string name = c.name().substr(0, c.name().find('['));
+      const std::string head = "`" + name + "` " + c.title + " | " + joined(ranges);
+      auto& row = by_head[head];
+      if (row.empty()) heads.push_back(head);
+      row.insert(row.end(), found->second.begin(), found->second.end());
+    }
     if (std::any_of(found->second.begin(), found->second.end(), has_deviated))
       deviating += case_row("`" + c.name() + "` " + c.title, found->second, releases);
   }
+  for (const auto& head : heads) ranged += case_row(head, by_head[head], releases);
   std::string text =
       "# What changed between kernels\n\nMade from one run by `ovlcheck timeline`: suite revision `" +
       run.suite.revision + "`, " + std::to_string(run.suite.cases) + " cases on " +
