@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "harness/ops/faults.h"
 #include "harness/ops/fd.h"
 #include "harness/ops/kernel_vfs.h"
 
@@ -107,6 +108,11 @@ Sys<void> mount_layer_by_layer(const LayerDirs& dirs, const Options& options) {
   return {};
 }
 
+Sys<void> mount_at_once(const LayerDirs& dirs, const std::string& data) {
+  if (::mount("ovlcheck", dirs.merged.c_str(), "overlay", 0, data.c_str()) != 0) return failed(errno);
+  return {};
+}
+
 bool has_overlayfs() {
   std::ifstream known("/proc/filesystems");
   for (std::string word; known >> word;)
@@ -168,11 +174,10 @@ class KernelAdapter : public Adapter {
           MountError{error, "mount -t overlay -o " + data + ": " + std::strerror(error)});
     };
     if (fchdir(dirs.dir) != 0) return fail(errno);
-    if (data.size() >= kLongestMountData) {
-      if (const auto done = mount_layer_by_layer(dirs, all); !done) return fail(done.error());
-    } else if (::mount("ovlcheck", dirs.merged.c_str(), "overlay", 0, data.c_str()) != 0) {
-      return fail(errno);
-    }
+    const auto done = under_faults([&] {
+      return data.size() >= kLongestMountData ? mount_layer_by_layer(dirs, all) : mount_at_once(dirs, data);
+    });
+    if (!done) return fail(done.error());
     auto mounted = std::make_unique<KernelMount>(dirs.dir, dirs.merged);
     if (auto opened = mounted->open(); !opened) return fail(opened.error());
     return mounted;

@@ -23,7 +23,7 @@ struct Maker {
 };
 using Makers = std::map<std::string, Maker>;
 
-const Makers kDiskMakers = {{"ext4", {"e2fsprogs", {"mkfs.ext4", "-q", "-F", "{file}"}}},
+const Makers kDiskMakers = {{"ext4", {"e2fsprogs", {"mkfs.ext4", "-q", "-F", "-O", "verity", "{file}"}}},
                             {"xfs", {"xfsprogs", {"mkfs.xfs", "-q", "-f", "{file}"}}},
                             {"btrfs", {"btrfs-progs", {"mkfs.btrfs", "-q", "-f", "{file}"}}}};
 

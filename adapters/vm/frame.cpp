@@ -39,7 +39,7 @@ std::string to_line(FrameKind kind, std::string_view payload) {
 
 std::optional<Frame> frame_from_line(std::string_view line) {
   if (line.size() < kHeader || line[1] != ' ' || line[kHeader - 1] != ' ') return std::nullopt;
-  if (std::string_view("SLEKTX").find(line[0]) == std::string_view::npos) return std::nullopt;
+  if (std::string_view("SLEKCTX").find(line[0]) == std::string_view::npos) return std::nullopt;
   uint32_t crc = 0;
   const auto [end, error] = std::from_chars(line.data() + 2, line.data() + kHeader - 1, crc, 16);
   const std::string_view payload = line.substr(kHeader);

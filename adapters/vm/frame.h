@@ -9,10 +9,12 @@
 namespace ovlcheck {
 
 enum class FrameKind : char {
-  start = 'S',   // to the guest, once: {"arguments": [...], "fs": NAME or ""}
-  line = 'L',    // either way: a line of the worker's protocol
-  end = 'E',     // to the guest: no more lines
+  start =
+      'S',     // to the guest, once: {"arguments": [...], "fs": NAME or "", "counters": BOOL, "faults": BOOL}
+  line = 'L',  // either way: a line of the worker's protocol
+  end = 'E',   // to the guest: no more lines
   splat = 'K',   // to the host: what the kernel logged during the case that the next line answers
+  counts = 'C',  // to the host: what the kernel counts of its own code (GuestCounters)
   tick = 'T',    // to the host, every two seconds without any other: the machine is alive
   broken = 'X',  // to the host: why the guest cannot go on
 };

@@ -28,6 +28,8 @@ std::string need_in_words(const std::string& need) {
   if (need == "samefs") return "all layers on one file system";
   if (need.starts_with("lower:")) return need.substr(6) + " on the lower layers' file system";
   if (need == "flags") return "a scratch file system with inode flags";
+  if (need == "fiemap") return "a scratch file system that tells where data is";
+  if (need == "verity") return "a scratch file system with fs-verity";
   if (need.starts_with("fs:")) return need.substr(3) + " as the scratch file system";
   return need;
 }

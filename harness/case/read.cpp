@@ -172,7 +172,7 @@ class Reader {
 bool is_case_file(const std::filesystem::path& path) {
   return path.extension() == ".json" && path.filename() != "changes.json" &&
          path.filename() != "clauses.json" && path.filename() != "errnos.json" &&
-         path.parent_path().filename() != "schema";
+         path.filename() != "kernel-code.json" && path.parent_path().filename() != "schema";
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 namespace ovlcheck {
 
-// The case files at or below the paths (*.json, but not changes.json, clauses.json, errnos.json and schema/), sorted. A
-// path that is no folder stands for itself. Throws BadCase.
+// The case files at or below the paths (*.json, but not changes.json, clauses.json, errnos.json,
+// kernel-code.json and schema/), sorted. A path that is no folder stands for itself. Throws BadCase.
 std::vector<std::string> case_files(const std::vector<std::string>& paths);
 
 // A file's bytes, cut off a little above the largest size that parse_document() takes. Throws BadCase.

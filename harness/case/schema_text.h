@@ -7,5 +7,6 @@ extern const char* const case_schema_text;
 extern const char* const changes_schema_text;
 extern const char* const clauses_schema_text;
 extern const char* const errnos_schema_text;
+extern const char* const kernel_code_schema_text;
 
 }  // namespace ovlcheck

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <stdexcept>
 
 #include "harness/cli/commands.h"
+#include "harness/report/kernel_code.h"
 #include "harness/report/matrix.h"
 
 namespace ovlcheck {
@@ -16,7 +18,13 @@ namespace {
 struct CoverageOptions {
   CaseSelection selection;
   std::vector<std::string> runs;
+  std::string kernel, function;  // folder of counters; one function of it
+  std::string format = "text", output;
 };
+
+std::filesystem::path case_folder(const CoverageOptions& options) {
+  return options.selection.paths.empty() ? shipped_folder("cases") : options.selection.paths.front();
+}
 
 // Only what the kernel was seen to do in one of the runs.
 void keep_passed(std::vector<Case>& cases, const Run& run) {
@@ -31,14 +39,37 @@ void keep_passed(std::vector<Case>& cases, const Run& run) {
 int coverage(const CoverageOptions& options) {
   std::vector<Case> cases = options.selection.load();
   if (!options.runs.empty()) keep_passed(cases, load_runs(options.runs).run);
-  const std::filesystem::path folder =
-      options.selection.paths.empty() ? shipped_folder("cases") : options.selection.paths.front();
+  const std::filesystem::path folder = case_folder(options);
   const auto errnos = std::filesystem::exists(folder / "errnos.json")
                           ? load_errnos((folder / "errnos.json").string())
                           : std::vector<KnownErrno>{};
   const Coverage seen = coverage_of(cases);
   fmt::print("{}", coverage_page(seen, errnos));
   return unexplained(seen, errnos).empty() ? kAsExpected : kDeviations;
+}
+
+void put(const std::string& page, const std::string& output) {
+  if (output.empty()) return fmt::print("{}", page);
+  std::ofstream out(output, std::ios::trunc);
+  if (!(out << page << std::flush)) throw std::runtime_error("cannot write " + output);
+}
+
+int kernel_coverage(const CoverageOptions& options) {
+  const KernelCoverage seen = read_kernel_coverage(options.kernel);
+  const auto cases = options.selection.load();
+  if (!options.function.empty()) {
+    put(kernel_function_text(seen, options.function, cases), options.output);
+    return kAsExpected;
+  }
+  const auto file = case_folder(options) / "kernel-code.json";
+  const KernelCode code = std::filesystem::exists(file) ? load_kernel_code(file.string()) : KernelCode{};
+  put(options.format == "html"       ? kernel_code_html(seen, code, cases)
+      : options.format == "markdown" ? kernel_code_markdown(seen, code)
+                                     : kernel_code_text(seen, code),
+      options.output);
+  const auto wrong = wrong_explanations(seen, code);
+  for (const auto& sentence : wrong) fmt::print(stderr, "{}: {}\n", file.string(), sentence);
+  return wrong.empty() ? kAsExpected : kDeviations;
 }
 
 }  // namespace
@@ -51,10 +82,33 @@ void add_coverage(CLI::App& app, int& status) {
       ->add_option("--run", options->runs,
                    "Count only the cases that passed on the kernel in these stored runs; may be repeated")
       ->type_name("RUN");
+  auto* kernel =
+      command
+          ->add_option("--kernel", options->kernel,
+                       "Tell instead which code of fs/overlayfs the cases execute, from the folder of "
+                       "counters that scripts/kernel-coverage made")
+          ->type_name("DIR")
+          ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--function", options->function,
+                   "With --kernel: the cases and clauses that enter this function")
+      ->type_name("NAME")
+      ->needs(kernel);
+  command->add_option("--format", options->format, "With --kernel: text, markdown or html")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "markdown", "html"}))
+      ->needs(kernel);
+  command->add_option("--output", options->output, "With --kernel: file to write instead of printing")
+      ->type_name("FILE")
+      ->needs(kernel);
   options->selection.add_options(*command);
   command->footer(
-      "Exit status 1: an error that overlayfs can return is neither expected by a case nor explained.");
-  command->callback([options, &status] { status = coverage(*options); });
+      "Exit status 1: an error that overlayfs can return is neither expected by a case nor explained; with "
+      "--kernel: "
+      "kernel-code.json explains code as not executed that is.");
+  command->callback([options, &status] {
+    status = options->kernel.empty() ? coverage(*options) : kernel_coverage(*options);
+  });
 }
 
 }  // namespace ovlcheck

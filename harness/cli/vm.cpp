@@ -25,6 +25,8 @@ struct VmOptions {
   std::vector<std::string> file_systems = {"tmpfs"};
   std::vector<std::string> privileges = {"root", "userns"};
   bool host = false, check_ranges = false;
+  bool faults = false;
+  std::string counters;  // folder, "" = the kernel need not count
   ExecuteOptions execute;
 };
 
@@ -52,15 +54,19 @@ void each_place(const VmOptions& options, const std::vector<std::string>& file_s
       for (const auto& subject : options.subjects) add(fs, privilege, subject);
 }
 
-void add_machine(const VmOptions& options, const Machine& machine, std::vector<SubjectRequest>& subjects) {
+void add_machine(const VmOptions& options, const Machine& machine,
+                 const std::shared_ptr<KernelCounters>& counters, std::vector<SubjectRequest>& subjects) {
   each_place(options, options.file_systems, [&](const auto& fs, const auto& privilege, const auto& subject) {
     SubjectRequest request;
-    request.name = name_at(subject, machine.release, fs, privilege);
+    request.name = name_at(subject, machine.release, fs + (options.faults ? "/faults" : ""), privilege);
     request.inside = subject;
     request.sandbox = SandboxRequest{privilege_from_name(privilege), ""};
-    request.open = [machine, fs](boost::asio::io_context& context, const WorkerOptions& worker,
-                                 WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
-      return start_vm_worker(context, machine, fs, worker, std::move(on_line), std::move(on_end));
+    request.open = [machine, fs, faults = options.faults, counted = CountedRun{counters, request.name}](
+                       boost::asio::io_context& context, const WorkerOptions& worker,
+                       WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
+      WorkerOptions inside = worker;
+      inside.faults = faults;
+      return start_vm_worker(context, machine, fs, inside, std::move(on_line), std::move(on_end), counted);
     };
     subjects.push_back(std::move(request));
   });
@@ -84,7 +90,7 @@ void free_of_ranges(std::vector<Case>& cases) {
   for (Case& c : cases) c = without_kernel_range(std::move(c));
 }
 
-SuiteRequest request_from(const VmOptions& options) {
+SuiteRequest request_from(const VmOptions& options, const std::shared_ptr<KernelCounters>& counters) {
   check_options(options);
   SuiteRequest request;
   options.execute.apply(request);
@@ -93,9 +99,17 @@ SuiteRequest request_from(const VmOptions& options) {
   pool.cases = options.selection.load();
   if (options.check_ranges) free_of_ranges(pool.cases);
   request.suite = suite_info(pool.cases);
-  for (const auto& machine : options.machines.make()) add_machine(options, machine, pool.subjects);
+  for (const auto& machine : options.machines.make()) add_machine(options, machine, counters, pool.subjects);
   if (options.host) add_host(options, pool.subjects);
   return request;
+}
+
+int vm(const VmOptions& options) {
+  const auto counters =
+      options.counters.empty() ? nullptr : std::make_shared<KernelCounters>(options.counters);
+  const int status = execute(request_from(options, counters), options.execute.strict);
+  if (counters) counters->write();
+  return status;
 }
 
 }  // namespace
@@ -119,11 +133,20 @@ void add_vm(CLI::App& app, int& status) {
   command->add_flag("--check-ranges", options->check_ranges,
                     "Run the cases that name kernel versions, on every kernel: outside they should fail "
                     "(`timeline --ranges`)");
+  command
+      ->add_option("--counters", options->counters,
+                   "Folder for what the kernel has executed of itself, added to what is there; the kernel "
+                   "must be built "
+                   "with CONFIG_GCOV_KERNEL (scripts/kernel-coverage)")
+      ->type_name("DIR");
+  command->add_flag(
+      "--faults", options->faults,
+      "Refuse memory to every system call, one allocation after the other, until it gets through: what the "
+      "cases expect must hold all the same; the kernel must be built with CONFIG_FAILSLAB");
   options->selection.add_options(*command);
   options->execute.timeout = 20;  // an emulated processor is slow
   options->execute.add_options(*command, "Virtual machines at a time (default: one per processor)");
-  command->callback(
-      [options, &status] { status = execute(request_from(*options), options->execute.strict); });
+  command->callback([options, &status] { status = vm(*options); });
 
   auto* guest = app.add_subcommand("vm-init", "First process of a virtual machine")->group("");
   guest->callback([&status] { status = run_vm_guest(); });

@@ -106,6 +106,26 @@ StepResult copy_file_range_operation(const Operands& operands) {
   return count ? success({{"count", *count}}) : failure(count.error());
 }
 
+StepResult sendfile_operation(const Operands& operands) {
+  const auto count = operands.vfs.sendfile(operands.descriptor(1), operands.descriptor(0),
+                                           static_cast<size_t>(operands.number("size", 0)));
+  return count ? success({{"count", *count}}) : failure(count.error());
+}
+
+StepResult fiemap_operation(const Operands& operands) {
+  const auto extents = operands.vfs.fiemap(operands.descriptor());
+  if (!extents) return failure(extents.error());
+  const auto size = operands.vfs.lseek(operands.descriptor(), 0, SEEK_END);
+  if (!size) return failure(size.error());
+  uint64_t covered = 0;
+  bool holes = false;
+  for (const Extent& extent : *extents) {
+    holes = holes || extent.offset > covered;
+    covered = extent.offset + extent.length;
+  }
+  return success({{"extents", extents->size()}, {"holes", holes || covered < static_cast<uint64_t>(*size)}});
+}
+
 StepResult mmap_operation(const Operands& operands) {
   const auto size = static_cast<size_t>(operands.number("size", 4096));
   auto address = operands.vfs.mmap(
@@ -194,12 +214,15 @@ const std::map<std::string_view, OperationFunction>& file_operations() {
       {"cat", cat_operation},
       {"close", close_operation},
       {"copy_file_range", copy_file_range_operation},
+      {"enable_verity",
+       [](const Operands& operands) { return done(operands.vfs.enable_verity(operands.descriptor())); }},
       {"fallocate", fallocate_operation},
       {"fdatasync", sync_operation<SyncKind::data>},
       {"ficlone",
        [](const Operands& operands) {
          return done(operands.vfs.ficlone(operands.descriptor(0), operands.descriptor(1)));
        }},
+      {"fiemap", fiemap_operation},
       {"fsync", sync_operation<SyncKind::file>},
       {"ftruncate", ftruncate_operation},
       {"lseek", lseek_operation},
@@ -213,6 +236,7 @@ const std::map<std::string_view, OperationFunction>& file_operations() {
       {"open_by_handle", open_by_handle_operation},
       {"put", put_operation},
       {"read", read_operation},
+      {"sendfile", sendfile_operation},
       {"syncfs", sync_operation<SyncKind::filesystem>},
       {"tmpfile", tmpfile_operation},
       {"truncate", truncate_operation},

@@ -1,11 +1,14 @@
 #include "harness/ops/kernel_vfs.h"
 
+#include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -20,6 +23,7 @@
 #include "harness/ops/child.h"
 #include "harness/ops/confine.h"
 #include "harness/ops/directory.h"
+#include "harness/ops/faults.h"
 #include "harness/ops/inotify_names.h"
 #include "harness/ops/thread_place.h"
 
@@ -274,7 +278,7 @@ class KernelVfs : public Vfs {
   }
 
   Sys<void> close(int fd) override {
-    return here([&] { return tree_->close(fd); });
+    return here_once([&] { return tree_->close(fd); });
   }
   Sys<std::string> read(int fd, size_t count, std::optional<off_t> offset) override {
     return here([&]() -> Sys<std::string> {
@@ -315,6 +319,37 @@ class KernelVfs : public Vfs {
   }
   Sys<void> ficlone(int from, int to) override {
     return here([&] { return done(::ioctl(to, FICLONE, from)); });
+  }
+  Sys<size_t> sendfile(int out, int in, size_t size) override {
+    return here([&]() -> Sys<size_t> {
+      const ssize_t count = ::sendfile(out, in, nullptr, size);
+      if (count < 0) return failed(errno);
+      return static_cast<size_t>(count);
+    });
+  }
+  Sys<std::vector<Extent>> fiemap(int fd) override {
+    return here([&]() -> Sys<std::vector<Extent>> {
+      constexpr unsigned kMost = 256;  // more is not a test of an overlay
+      alignas(struct fiemap) std::array<char, sizeof(struct fiemap) + kMost * sizeof(fiemap_extent)> buffer{};
+      auto* map = reinterpret_cast<struct fiemap*>(buffer.data());
+      map->fm_length = FIEMAP_MAX_OFFSET;
+      map->fm_flags = FIEMAP_FLAG_SYNC;
+      map->fm_extent_count = kMost;
+      if (::ioctl(fd, FS_IOC_FIEMAP, map) != 0) return failed(errno);
+      std::vector<Extent> extents;
+      for (unsigned i = 0; i < map->fm_mapped_extents; ++i)
+        extents.push_back({map->fm_extents[i].fe_logical, map->fm_extents[i].fe_length});
+      return extents;
+    });
+  }
+  Sys<void> enable_verity(int fd) override {
+    return here([&] {
+      fsverity_enable_arg how{};
+      how.version = 1;
+      how.hash_algorithm = FS_VERITY_HASH_ALG_SHA256;
+      how.block_size = 4096;
+      return done(::ioctl(fd, FS_IOC_ENABLE_VERITY, &how));
+    });
   }
   Sys<void*> mmap(int fd, size_t size, int prot, int flags, off_t offset) override {
     return here([&]() -> Sys<void*> {
@@ -440,6 +475,11 @@ class KernelVfs : public Vfs {
   // Runs `operation` with the thread in the actor's place.
   template <class Operation>
   auto here(Operation operation) -> decltype(operation()) {
+    return here_once([&] { return under_faults(operation); });
+  }
+  // The same of one that must not be tried again.
+  template <class Operation>
+  auto here_once(Operation operation) -> decltype(operation()) {
     if (auto ok = settle(place_); !ok) return failed(ok.error());
     return operation();
   }

@@ -48,6 +48,11 @@ struct DirEntry {
   int64_t next = 0;  // offset of the entry after it, for lseek
 };
 
+// Of a file's data, in bytes.
+struct Extent {
+  uint64_t offset = 0, length = 0;
+};
+
 struct FileHandle {
   int type = 0;
   std::string bytes;
@@ -124,6 +129,20 @@ class Vfs {
   }
   virtual Sys<void> setflags(int fd, unsigned flags) {
     (void)fd, (void)flags;
+    return failed(kNotOffered);
+  }
+  // At both descriptors' own positions.
+  virtual Sys<size_t> sendfile(int out, int in, size_t size) {
+    (void)out, (void)in, (void)size;
+    return failed(kNotOffered);
+  }
+  // Where the file's data is, each extent with its first byte and its length, in order.
+  virtual Sys<std::vector<Extent>> fiemap(int fd) {
+    (void)fd;
+    return failed(kNotOffered);
+  }
+  virtual Sys<void> enable_verity(int fd) {
+    (void)fd;
     return failed(kNotOffered);
   }
   virtual Sys<void> flock(int fd, int op) {

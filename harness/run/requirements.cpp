@@ -1,11 +1,14 @@
 #include "harness/run/requirements.h"
 
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -36,6 +39,25 @@ bool can_set_flags(int scratch) {
   int flags = FS_NODUMP_FL;
   const Fd file(openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   return file && ioctl(file.get(), FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+bool can_map_extents(int scratch) {
+  struct fiemap map = {};
+  map.fm_length = FIEMAP_MAX_OFFSET;
+  const Fd file(openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  return file && ioctl(file.get(), FS_IOC_FIEMAP, &map) == 0;
+}
+
+// Only a file that nobody writes to can get it, so that what is seen is whether the answer is "not now".
+bool can_enable_verity(int scratch) {
+  fsverity_enable_arg how = {};
+  how.version = 1;
+  how.hash_algorithm = FS_VERITY_HASH_ALG_SHA256;
+  how.block_size = 4096;
+  const Fd file(openat(scratch, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return false;
+  const Fd reader(open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_RDONLY | O_CLOEXEC));
+  return reader && ioctl(reader.get(), FS_IOC_ENABLE_VERITY, &how) != 0 && errno == ETXTBSY;
 }
 
 bool changes_lower(const std::vector<Step>& steps) {
@@ -100,6 +122,9 @@ std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapt
     if (need == "samefs" && !environment.lower_fs.empty()) return "needs all layers on one file system";
     if (need.starts_with("lower:") && lacks(environment.lower_fs, need.substr(6)))
       return "needs " + need.substr(6) + " in lower layers, which " + environment.lower_fs + " has not got";
+    if (need == "fiemap" && !can_map_extents(scratch)) return environment.fs + " does not tell where data is";
+    if (need == "verity" && !can_enable_verity(scratch))
+      return environment.fs + " of Linux " + environment.kernel + " has no fs-verity";
     if (need == "flags" && !can_set_flags(scratch)) return environment.fs + " keeps no inode flags";
     if (need.starts_with("fs:") && need.substr(3) != environment.fs)
       return "needs a scratch directory on " + need.substr(3);

@@ -20,6 +20,8 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -28,6 +30,7 @@
 #include "adapters/vm/splat.h"
 #include "harness/case/json.h"
 #include "harness/ops/fd.h"
+#include "harness/run/guest_counters.h"
 
 namespace ovlcheck {
 namespace {
@@ -142,6 +145,23 @@ class KernelLog {
   Fd fd_;
 };
 
+// Every allocation may be refused to a thread that asks for it, without words: they would look like faults
+// of the kernel.
+void allow_faults() {
+  mount_debugfs();
+  for (const auto& [name, value] :
+       std::map<std::string, const char*>{{"failslab/ignore-gfp-wait", "N"},
+                                          {"failslab/verbose", "0"},
+                                          {"fail_page_alloc/ignore-gfp-wait", "N"},
+                                          {"fail_page_alloc/min-order", "0"},
+                                          {"fail_page_alloc/verbose", "0"}}) {
+    std::ofstream file("/sys/kernel/debug/" + name);
+    if (!(file << value << std::flush))
+      throw std::runtime_error("this kernel cannot refuse memory: it has no " + name +
+                               " (CONFIG_FAULT_INJECTION_DEBUG_FS)");
+  }
+}
+
 // A started worker.
 struct Child {
   pid_t pid = -1;
@@ -176,6 +196,11 @@ class Bridge {
     const Json start = wait_for_start();
     const std::string disk = start.at("fs").get<std::string>();
     if (!disk.empty() && mount("/dev/vda", "/disk", disk.c_str(), 0, nullptr) != 0) return say_missing(disk);
+    if (start.at("faults").get<bool>()) allow_faults();
+    if (start.at("counters").get<bool>()) {
+      counters_.emplace();
+      say(FrameKind::counts, counters_->files());
+    }
     worker_ = start_child(start.at("arguments").get<std::vector<std::string>>());
     carry();
   }
@@ -246,14 +271,16 @@ class Bridge {
     frames_.pop_front();
     if (frame.kind == FrameKind::end) return worker_.input.reset();
     (void)log_.news();
+    if (counters_) counters_->reset();
     write_all(worker_.input.get(), frame.payload + "\n");
     busy_ = true;
   }
 
   void answer(const std::string& line) {
     if (const auto splat = find_splat(log_.news())) say(FrameKind::splat, Json(*splat).dump());
+    if (counters_ && !greeting_) say(FrameKind::counts, counters_->counts());
     say(FrameKind::line, line);
-    busy_ = false;
+    busy_ = greeting_ = false;
   }
 
   int port_;
@@ -261,7 +288,8 @@ class Bridge {
   LineReader from_host_, from_worker_;
   std::deque<Frame> frames_;
   Child worker_;
-  bool busy_ = true;  // until its first line, which nobody asks for
+  std::optional<GuestCounters> counters_;
+  bool busy_ = true, greeting_ = true;  // until its first line, which nobody asks for
 };
 
 void serve() {

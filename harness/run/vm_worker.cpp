@@ -36,7 +36,12 @@ class VmWorker : public WorkerChannel {
         on_end_(std::move(on_end)),
         disk_(std::move(program.owned)),
         console_("console"),
-        start_(Json{{"arguments", program.arguments}, {"fs", program.fs}}.dump()),
+        on_counts_(std::move(program.on_counts)),
+        start_(Json{{"arguments", program.arguments},
+                    {"fs", program.fs},
+                    {"counters", bool(on_counts_)},
+                    {"faults", program.faults}}
+                   .dump()),
         command_(qemu_command(machine, console_, program.drives)) {
     boot();
   }
@@ -80,8 +85,11 @@ class VmWorker : public WorkerChannel {
     switch (frame->kind) {
       case FrameKind::tick:
         return;
+      case FrameKind::counts:
+        return on_counts(frame->payload);
       case FrameKind::line:
         told_until_ = console_.size();
+        if (!hand_on_counts(frame->payload)) return;
         return on_line_(as_crash_if_splat(frame->payload));
       case FrameKind::splat:
         splat_ = Json::parse(frame->payload).get<std::string>();
@@ -90,6 +98,24 @@ class VmWorker : public WorkerChannel {
         return give_up(frame->payload);
       default:
         return give_up("the virtual machine speaks out of turn");
+    }
+  }
+
+  // Counters come before the line they belong to, but for those that introduce the kernel.
+  void on_counts(const std::string& payload) {
+    counts_ = Json::parse(payload, nullptr, false);
+    if (counts_.contains("files")) (void)hand_on_counts("null");
+  }
+
+  // False if nobody can take them: then the machine ends.
+  bool hand_on_counts(const std::string& line) {
+    if (counts_.is_null() || !on_counts_) return true;
+    try {
+      on_counts_(std::exchange(counts_, nullptr), Json::parse(line));
+      return true;
+    } catch (const std::exception& problem) {
+      give_up(problem.what());
+      return false;
     }
   }
 
@@ -139,6 +165,8 @@ class VmWorker : public WorkerChannel {
   OnEnd on_end_;
   std::shared_ptr<MemoryFile> disk_;
   MemoryFile console_;
+  std::function<void(const Json&, const Json&)> on_counts_;
+  Json counts_;                       // of the case whose answer comes next
   std::string start_;                 // the payload of the first frame
   std::vector<std::string> command_;  // of QEMU
   std::unique_ptr<WorkerProcess> qemu_;
@@ -161,7 +189,8 @@ std::unique_ptr<WorkerChannel> start_vm_program(boost::asio::io_context& context
 
 std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context, const Machine& machine,
                                                const std::string& fs, const WorkerOptions& options,
-                                               WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
+                                               WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end,
+                                               CountedRun counted) {
   WorkerOptions inside = options;
   inside.sandbox.disposable = true;
   VmProgram program;
@@ -172,6 +201,12 @@ std::unique_ptr<WorkerChannel> start_vm_worker(boost::asio::io_context& context,
     inside.sandbox.scratch = "/disk";
   }
   program.arguments = worker_arguments(inside);
+  program.faults = inside.faults;
+  if (counted.counters)
+    program.on_counts = [counted](const Json& counts, const Json& line) {
+      if (counts.contains("files")) return counted.counters->introduce(counts);
+      counted.counters->add(counted.subject, line.at("outcome").at("case").get<std::string>(), counts);
+    };
   return start_vm_program(context, machine, std::move(program), std::move(on_line), std::move(on_end));
 }
 

@@ -21,6 +21,7 @@
 
 #include "harness/case/problem.h"
 #include "harness/judge/judge.h"
+#include "harness/ops/faults.h"
 #include "harness/ops/fd.h"
 #include "harness/run/case_run.h"
 #include "harness/run/namespaces.h"
@@ -339,6 +340,9 @@ int run_worker(const WorkerOptions& options) {
     if (options.attach)
       attached = open_stage(options.attach->merged, options.attach->upper, options.attach->lowers);
     Sandbox sandbox(with_programs(options));
+    if (options.faults && !enable_faults())
+      throw std::runtime_error(
+          "this kernel cannot refuse memory: it needs CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION");
     Progress progress;
     Worker worker(options, channel, sandbox, progress, attached.get());
     last_words = {&progress, &channel, options.subject};

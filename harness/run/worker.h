@@ -33,6 +33,7 @@ struct WorkerOptions {
   double step_timeout = 10;  // seconds
   bool staged = false;       // one mount for all cases at hand that need none of their own
   std::optional<AttachRequest> attach;
+  bool faults = false;  // refuse memory to every system call until it gets through (harness/ops/faults.h)
 };
 
 // Reads requests from standard input until end of file. Returns the exit status.

@@ -93,6 +93,7 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
   if (!options.mount_command.empty())
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
   if (options.staged) arguments.push_back("--staged");
+  if (options.faults) arguments.push_back("--faults");
   if (options.attach) {
     arguments.insert(arguments.end(), {"--attach", options.attach->merged, "--upper", options.attach->upper});
     for (const std::string& lower : options.attach->lowers)

@@ -85,6 +85,32 @@ def ficlone(source, target):
     call("ioctl", target, 0x40049409, source)
 
 
+#: sendfile
+def sendfile(source, target, size=0):
+    return {"count": call("sendfile", target, source, None, size, result=ctypes.c_ssize_t)}
+
+
+#: fiemap
+def fiemap(file):
+    import fcntl, struct
+
+    buffer = bytearray(struct.pack("=QQIIII", 0, (1 << 64) - 1, 1, 0, 256, 0) + bytes(256 * 56))
+    fcntl.ioctl(file, 0xC020660B, buffer)
+    covered, holes = 0, False
+    count = struct.unpack_from("=I", buffer, 20)[0]
+    for i in range(count):
+        offset, _, length = struct.unpack_from("=QQQ", buffer, 32 + 56 * i)
+        holes, covered = holes or offset > covered, offset + length
+    return {"extents": count, "holes": holes or covered < os.lseek(file, 0, os.SEEK_END)}
+
+
+#: enable_verity
+def enable_verity(file):
+    import fcntl, struct
+
+    fcntl.ioctl(file, 0x40806685, struct.pack("=IIII", 1, 1, 4096, 0).ljust(128, b"\0"))
+
+
 #: mmap
 def mmap(file, size=4096, offset=0, prot=1, flags=1, keep_as=None):
     if keep_as:
