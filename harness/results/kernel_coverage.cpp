@@ -59,19 +59,21 @@ struct Record {
     if (kind == "BRDA") lines[static_cast<unsigned>(numbers[0])].branches.push_back(numbers.at(3));
   }
 
-  // Every line belongs to the last function that starts before it ends.
+  // Every line belongs to the last function that starts before it; the compiler does not name those that it
+  // puts into all their callers.
   CodeFile file(const std::vector<std::string>& source) {
     std::map<unsigned, CodeFunction> by_line;
     for (auto& [function_name, function] : functions) {
       function.name = function_name;
       by_line[function.line] = std::move(function);
     }
+    if (by_line.empty()) by_line[0];
     for (auto& [number, line] : lines) {
       auto function = by_line.upper_bound(number);
-      if (function == by_line.begin()) throw std::runtime_error("a line before all functions of " + name);
       line.number = number;
       if (number <= source.size()) line.text = source[number - 1];
-      std::prev(function)->second.lines.push_back(std::move(line));
+      if (function != by_line.begin()) --function;
+      function->second.lines.push_back(std::move(line));
     }
     CodeFile all{name, {}};
     for (auto& [number, function] : by_line) all.functions.push_back(std::move(function));
