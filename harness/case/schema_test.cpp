@@ -181,7 +181,8 @@ TEST(Schema, SaysWhatIsWrongAndWhatWouldBeRight) {
            {case_with("requires", R"({"privilege": "rot"})"),
             "/requires/privilege: must be \"root\" or \"userns\" (did you mean \"root\"?)"},
            {case_with("requires", R"({"needs": ["uid"]})"),
-            "/requires/needs/0: must be uids, mount, layers, reflink, flags, samefs, fs:NAME or "
+            "/requires/needs/0: must be uids, mount, layers, reflink, flags, fiemap, verity, samefs, fs:NAME "
+            "or "
             "lower:FEATURE "
             "(acl, atime, direct, flags, handles, holes, names)"},
            {case_with("actors", R"({"a": {"caps": ["CAP_FOWNR"]}})"),
