@@ -22,6 +22,11 @@ namespace {
   throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
 }
 
+using Clock = std::chrono::steady_clock;
+
+// A worker tells something after every arena, which takes seconds: one that is silent for so long hangs.
+constexpr std::chrono::seconds kSilence(120);
+
 // A worker process, and what it has told so far.
 struct Worker {
   Worker(const CampaignRequest& request, std::vector<size_t> todo)
@@ -32,6 +37,7 @@ struct Worker {
   std::optional<size_t> at;  // chunk under way
   CampaignCounts so_far;     // of that chunk
   bool told = false;         // why it ends
+  Clock::time_point heard = Clock::now();
 };
 
 class Campaign {
@@ -69,15 +75,27 @@ class Campaign {
   void listen() {
     std::vector<pollfd> events;
     for (const auto& worker : workers_) events.push_back({worker->process.fd(), POLLIN, 0});
-    if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR) broken("poll");
+    if (::poll(events.data(), events.size(), 1000) < 0 && errno != EINTR) broken("poll");
     for (size_t i = events.size(); i-- > 0;) {
-      if (!events[i].revents) continue;
       Worker& worker = *workers_[i];
+      if (!events[i].revents) {
+        if (Clock::now() - worker.heard > kSilence) give_up(i);
+        continue;
+      }
+      worker.heard = Clock::now();
       if (worker.process.read([&](const Json& word) { hear(worker, word); })) continue;
       auto ended = std::move(workers_[i]);
       workers_.erase(workers_.begin() + static_cast<long>(i));
       bury(*ended);
     }
+  }
+
+  // Its process goes with it, what it had to do after the chunk it was at is left to another one.
+  void give_up(size_t i) {
+    const auto hung = std::move(workers_[i]);
+    workers_.erase(workers_.begin() + static_cast<long>(i));
+    result_.broken.push_back("a worker hung in chunk " + std::to_string(hung->at.value_or(0)));
+    leave_to_another(*hung);
   }
 
   void hear(Worker& worker, const Json& word) {
@@ -106,10 +124,14 @@ class Campaign {
   void bury(Worker& worker) {
     const std::string end = worker.process.wait();
     if (end.empty()) return;
-    result_.counts.add(worker.so_far);
     if (!worker.told)
       result_.broken.push_back("a worker was lost in chunk " + std::to_string(worker.at.value_or(0)) + ": " +
                                end);
+    leave_to_another(worker);
+  }
+
+  void leave_to_another(const Worker& worker) {
+    result_.counts.add(worker.so_far);
     std::vector<size_t> left;
     for (const size_t chunk : worker.chunks)
       if (worker.at && chunk > *worker.at) left.push_back(chunk);
@@ -125,7 +147,7 @@ class Campaign {
 
   // Notes what has been met by now, at most once a second.
   void mark() {
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start_;
+    const std::chrono::duration<double> passed = Clock::now() - start_;
     auto& all = result_.milestones;
     Milestone now{seconds_before_ + passed.count(), 0, 0, 0, result_.cells.size()};
     if (!all.empty() && now.seconds < all.back().seconds + 1 && !workers_.empty()) return;
@@ -197,7 +219,7 @@ class Campaign {
   const std::function<void(const CampaignResult&)>& on_progress_;
   CampaignResult result_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const Clock::time_point start_ = Clock::now();
   double seconds_before_ = 0;  // the campaign was interrupted
 };
 

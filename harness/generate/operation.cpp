@@ -175,8 +175,8 @@ Observed close_form(Vfs& vfs, const At&, int& fd) {
   return done(closed);
 }
 
-Json offline_step(const Json& step) {
-  return {{"offline", "upper"}, {"steps", Json::array({step})}};
+Json offline_step(const std::vector<Json>& steps) {
+  return {{"offline", "upper"}, {"steps", steps}};
 }
 
 }  // namespace
@@ -348,11 +348,22 @@ const std::vector<Form>& forms() {
        }},
       {"offline-put", true, On::harness, "REMOUNT-2",
        [](Vfs& vfs, const At& at, const At&) { return put(vfs, at, O_CREAT, "Z"); },
-       [](P p, P) { return offline_step(create_step(p, "O_CREAT|O_NONBLOCK")); }},
-      // Not unlink: a whiteout that is gone lets one lower object show under two names, and which of the two
-      // then gives ESTALE depends on what was looked up first.
+       [](P p, P) { return offline_step({create_step(p, "O_CREAT|O_NONBLOCK")}); }},
+      // Not unlink alone: where a whiteout or one of two names of a copy is gone, a lower object shows under
+      // its old name while a copy of it stands under another. The two are one inode, found by the lower
+      // object, so that whichever is looked up second gives ESTALE (fs/overlayfs/inode.c, ovl_get_inode,
+      // ovl_verify_inode), and in which order a listing has them is not the same everywhere. What takes the
+      // name's place prevents that.
+      {"offline-replace", true, On::harness, "REMOUNT-2",
+       [](Vfs& vfs, const At& at, const At&) {
+         (void)vfs.unlink(at);  // there may be nothing to replace
+         return put(vfs, at, O_CREAT, "Z");
+       },
+       [](P p, P) {
+         return offline_step({{{"unlink", p}}, create_step(p, "O_CREAT|O_NONBLOCK")});
+       }},
       {"offline-chmod", true, On::harness, "REMOUNT-2", chmod_form<0600>,
-       [](P p, P) { return offline_step({{"chmod", p}, {"mode", "0600"}}); }},
+       [](P p, P) { return offline_step({{{"chmod", p}, {"mode", "0600"}}}); }},
   };
   return all;
 }

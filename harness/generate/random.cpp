@@ -74,8 +74,9 @@ class RandomScript : public Script {
   }
 
   Operation at_remount() {
-    static const uint8_t kinds[] = {form_of("remount"), form_of("offline-put"), form_of("offline-chmod")};
-    return {kinds[numbers_.below(3)], numbers_.below(kPaths.size())};
+    static const uint8_t kinds[] = {form_of("remount"), form_of("offline-put"), form_of("offline-chmod"),
+                                    form_of("offline-replace")};
+    return {kinds[numbers_.below(std::size(kinds))], numbers_.below(kPaths.size())};
   }
 
   Operation anything() {

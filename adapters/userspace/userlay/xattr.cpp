@@ -38,11 +38,15 @@ Result<void> Core::setxattr(const Caller& caller, NodeId id, const std::string& 
   if (!real_name) return forward(real_name);
   const bool default_acl = name == kDefaultAcl;
   if (default_acl && !(*found)->is_dir()) return tl::unexpected(EACCES);
+  bool copied = false;  // another name of it, perhaps: that suffices for attributes (ovl_xattr_set)
   {
     std::shared_lock lock(tree_);
     if (auto r = may_change(**found); !r) return r;
+    copied = (*found)->upper != nullptr;
   }
-  if (auto r = copy_up(*found, CopyData::kNone); !r) return r;
+  if (!copied) {
+    if (auto r = copy_up(*found, CopyData::kNone); !r) return r;
+  }
   if (read_only_) return tl::unexpected(EROFS);
   std::shared_lock lock(tree_);
   auto where = fds_.locate((*found)->upper);
@@ -66,6 +70,7 @@ Result<void> Core::removexattr(NodeId id, const std::string& name) {
   auto real_name = own_name(name);
   if (!real_name) return forward(real_name);
   if (read_only_) return tl::unexpected(EROFS);
+  bool copied = false;
   {
     std::shared_lock lock(tree_);
     if (auto r = may_change(**found); !r) return r;
@@ -73,9 +78,12 @@ Result<void> Core::removexattr(NodeId id, const std::string& name) {
     auto where = at(**found);
     if (!where) return forward(where);
     auto present = sys::get_xattr(*where, real_name->c_str());
-    if (!present && !(*found)->upper && !mutant("removexattr-copies-up")) return forward(present);
+    copied = (*found)->upper != nullptr;
+    if (!present && !copied && !mutant("removexattr-copies-up")) return forward(present);
   }
-  if (auto r = copy_up(*found, CopyData::kNone); !r) return r;
+  if (!copied) {
+    if (auto r = copy_up(*found, CopyData::kNone); !r) return r;
+  }
   std::shared_lock lock(tree_);
   auto where = fds_.locate((*found)->upper);
   if (!where) return forward(where);
