@@ -87,6 +87,40 @@ TEST_F(BrokenMachine, WithoutDevFuseItsSubjectsAreSkipped) {
   EXPECT_TRUE(says(ran, "no /dev/fuse")) << ran.said;
 }
 
+TEST_F(BrokenMachine, WithoutFusermountDaemonsAreMountedAllTheSame) {
+  // The sandbox's root mounts by itself.
+  const Ran ran = on_machine(
+      "for name in fusermount3 fusermount; do ! program=$(command -v $name) || mount --bind /dev/null "
+      "$program; done",
+      "--subject userlay-fuse --output $OUT/run");
+  EXPECT_TRUE(says(ran, "status 0")) << ran.said;
+}
+
+TEST_F(BrokenMachine, AMemoryLimitCostsOnlyTheProgramThatExceedsIt) {
+  const Ran ran =
+      shell(R"(
+    root=$(sed -n 's|^cgroup /\([^ ]*\) cgroup .*memory.*|/\1|p' /proc/mounts | head -n 1)
+    limit=memory.limit_in_bytes
+    [ -n "$root" ] || { root=/sys/fs/cgroup; limit=memory.max; }
+    group=$root/ovlcheck-test-$$ out=$(mktemp -d)
+    mkdir "$group" && echo 150M >"$group/$limit" && echo $$ >"$group/cgroup.procs" || { rmdir "$group"; echo "cannot"; exit; }
+    cat >"$out/hog.json" <<'JSON'
+    {"group": "hog", "cases": [
+      {"id": "before", "title": "A", "clauses": ["X-1"], "steps": [{"mkdir": "d"}]},
+      {"id": "hog", "title": "A", "clauses": ["X-1"], "steps": [{"run": ["perl", "-e", "$x = 'a' x 700000000"], "expect": {"status": 0}}]},
+      {"id": "after", "title": "A", "clauses": ["X-1"], "steps": [{"mkdir": "d"}]}]}
+JSON
+    ")" OVLCHECK_PROGRAM
+            R"(" run --no-expectations --subject kernel --cases "$out/hog.json" --jobs 1 --output "$out/run"
+    echo "status $?"
+    echo $$ >"$root/cgroup.procs"
+    rmdir "$group"; rm -r "$out")");
+  if (says(ran, "cannot")) GTEST_SKIP() << "no memory limit to be had: " << ran.said;
+  EXPECT_TRUE(says(ran, "status 1")) << ran.said;
+  EXPECT_TRUE(says(ran, "3 outcomes: 2 pass")) << ran.said;
+  EXPECT_TRUE(says(ran, "hog/hog")) << ran.said;
+}
+
 TEST_F(BrokenMachine, WithoutUserNamespacesMountsAreSkippedAndUserlayRuns) {
   // As an ordinary user, who has no other way: the ids are those of a namespace that allows no more.
   const std::string none = "echo 0 > /proc/sys/user/max_user_namespaces";
