@@ -5,7 +5,7 @@ _ovlcheck() {
   local words=
   if [ "$COMP_CWORD" = 1 ]; then
     words=$(ovlcheck --help 2>/dev/null | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\) .*/\1/p')
-  elif [ "$before" = --subject ] || [ "$before" = --against ]; then
+  elif [ "$before" = --subject ] || [ "$before" = --against ] || [ "$before" = --exchange ]; then
     words='kernel userlay userlay-fuse fuse-overlayfs unionfs-fuse mergerfs aufs plain'
   elif [ "$before" = --privilege ]; then
     words='auto userns root none'

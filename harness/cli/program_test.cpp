@@ -75,6 +75,13 @@ std::vector<std::string> timeless(const std::string& folder) {
   return all;
 }
 
+TEST_F(Program, AnExchangeIsWithAnotherOverlayAndJudgedAlone) {
+  expect_bad("run --exchange no-such", "no-such");
+  expect_bad("run --exchange plain", "plain: it keeps no layers");
+  expect_bad("run --exchange kernel --against kernel", "--exchange excludes");
+  expect_bad("run --exchange kernel --staged", "--exchange excludes");
+}
+
 TEST_F(Program, EightShardsMergedAreTheWholeRun) {
   const std::string what =
       "run --subject userlay --subject plain --filter reads --filter whiteouts --jobs 1 ";

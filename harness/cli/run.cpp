@@ -26,7 +26,7 @@ struct RunOptions {
   CaseSelection selection;
   std::vector<std::string> subjects;
   std::optional<std::string> mount_command;
-  std::string against;
+  std::string against, exchange;
   std::string privilege = "auto";
   std::string scratch, scratch_fs, lower_fs;
   std::vector<std::string> shown;
@@ -102,6 +102,18 @@ void attach(const RunOptions& options, PoolRequest& pool) {
     pool.sandbox.privilege = Privilege::root;
 }
 
+// What the other subject is called for workers.
+std::string exchange_subject(const RunOptions& options) {
+  if (!options.against.empty() || options.staged || !options.attach.merged.empty())
+    throw std::invalid_argument(
+        "--exchange excludes --against, --staged and --attach: every case needs "
+        "layers of its own, and is judged by one thing");
+  const SubjectRequest other = subject_request(options.exchange);
+  if (parse_subject(options.exchange).kind == "plain")
+    throw std::invalid_argument("--exchange plain: it keeps no layers; name an overlay, e.g. kernel");
+  return other.inside.empty() ? other.name : other.inside;
+}
+
 SuiteRequest request_from(const RunOptions& options) {
   SuiteRequest request;
   PoolRequest& pool = request.pool;
@@ -137,6 +149,7 @@ SuiteRequest request_from(const RunOptions& options) {
   for (const auto& subject : pool.subjects)
     if (!names.insert(subject.name).second)
       throw std::invalid_argument("--subject " + subject.name + " is given twice");
+  if (!options.exchange.empty()) pool.exchange = exchange_subject(options);
   request.against = options.against;
   if (!request.against.empty()) {
     const SubjectRequest against = subject_request(request.against);
@@ -167,6 +180,11 @@ void add_run(CLI::App& app, int& status) {
   command
       ->add_option("--against", options->against,
                    "Judge by what this subject does instead of by expectations")
+      ->type_name("NAME");
+  command
+      ->add_option("--exchange", options->exchange,
+                   "Judge by whether this subject, mounted over the layers that the tested one leaves after "
+                   "a case, shows the same merged tree, e.g. kernel")
       ->type_name("NAME");
   command
       ->add_option("--privilege", options->privilege,

@@ -22,6 +22,7 @@ void add_worker(CLI::App& app, int& status) {
   command->add_option("--timeout", options->step_timeout);
   command->add_flag("--staged", options->staged);
   command->add_flag("--faults", options->faults);
+  command->add_option("--exchange", options->exchange);
   auto attach = std::make_shared<AttachRequest>();
   command->add_option("--attach", attach->merged);
   command->add_option("--upper", attach->upper);

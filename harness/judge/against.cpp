@@ -53,8 +53,8 @@ Json comparable(const Step& step, const Json& value) {
   return kept;
 }
 
-// `tree` without what two subjects need not agree in.
-void reduce(Tree& tree) {
+// `tree` without what two subjects need not agree in, even over the same layers.
+void forget_identities(Tree& tree) {
   tree.ino = tree.dev = 0;
   tree.atime.reset();
   tree.sparse.reset();
@@ -67,10 +67,15 @@ void reduce(Tree& tree) {
     const Tree bare{.type = NodeType::whiteout, .trouble = tree.trouble};
     tree = bare;
   }
-  if (tree.mtime && tree.mtime->sec > kRunsAreLaterThan) tree.mtime = kTimeOfTheRun;
   tree.acl = tree.acl.value_or("");
   tree.default_acl = tree.default_acl.value_or("");
-  for (auto& [name, child] : tree.children) reduce(child);
+  for (auto& [name, child] : tree.children) forget_identities(child);
+}
+
+// The same of times that are of the run.
+void forget_times(Tree& tree) {
+  if (tree.mtime && tree.mtime->sec > kRunsAreLaterThan) tree.mtime = kTimeOfTheRun;
+  for (auto& [name, child] : tree.children) forget_times(child);
 }
 
 // Turns "not mentioned" into "must be absent" for every xattr that only `observed` has.
@@ -87,6 +92,13 @@ void forget_common_trouble(Tree& reference, Tree& observed) {
   for (auto& [name, child] : reference.children)
     if (auto it = observed.children.find(name); it != observed.children.end())
       forget_common_trouble(child, it->second);
+}
+
+std::vector<TreeDifference> compare_same(Tree& reference, Tree& observed) {
+  forget_identities(reference), forget_identities(observed);
+  forget_common_trouble(reference, observed);
+  forbid_other_xattrs(reference, observed);
+  return compare_trees(reference, observed);
 }
 
 class Agreement {
@@ -194,10 +206,12 @@ class Agreement {
 }  // namespace
 
 std::vector<TreeDifference> compare_snapshots(Tree& reference, Tree& observed) {
-  reduce(reference), reduce(observed);
-  forget_common_trouble(reference, observed);
-  forbid_other_xattrs(reference, observed);
-  return compare_trees(reference, observed);
+  forget_times(reference), forget_times(observed);
+  return compare_same(reference, observed);
+}
+
+std::vector<TreeDifference> compare_views(Tree reference, Tree observed) {
+  return compare_same(reference, observed);
 }
 
 Outcome judge_against(const Case& c, const Observation& seen, const Observation& reference,

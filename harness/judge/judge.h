@@ -33,6 +33,12 @@ Outcome judge(const Case& c, const Observation& seen, const Facts& facts, bool h
 Outcome judge_against(const Case& c, const Observation& seen, const Observation& reference,
                       bool compare_upper);
 
+// Judges it by what `other` showed of the layers that the subject left (`run --exchange`): it must mount them
+// if the subject itself would again, and show the same as the subject did at the end of the steps, or does
+// when it mounts them anew (a mount forgets links between copies, a volume is no layer). A case in which
+// nothing was mounted is a skip. The caller sets `subject`.
+Outcome judge_exchange(const Case& c, const Observation& seen, const std::string& other);
+
 // All differences of an observed tree from an expected one (see "As an expectation" in cases/README.md). Root
 // path is "."; paths are in JSON's text convention. The content of a node that is expected to be a metacopy
 // is not compared: it has none.
@@ -41,5 +47,8 @@ std::vector<TreeDifference> compare_trees(const Tree& expected, const Tree& obse
 // The same for two snapshots, by the rules of judge_against(); what has no meaning across subjects is taken
 // out of both.
 std::vector<TreeDifference> compare_snapshots(Tree& reference, Tree& observed);
+
+// The same for two views of the same layers, which agree in their times, too.
+std::vector<TreeDifference> compare_views(Tree reference, Tree observed);
 
 }  // namespace ovlcheck

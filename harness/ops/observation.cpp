@@ -48,6 +48,17 @@ StepResult step_from_json(const Json& json) {
   return step;
 }
 
+void put_view(Json& json, const char* member, const std::optional<View>& view) {
+  if (view) json[member] = Json{{"error", view->error}, {"merged", json_from_tree(view->merged)}};
+}
+
+std::optional<View> view_from_json(const Json& json, const char* member) {
+  if (!json.contains(member)) return std::nullopt;
+  const Json& view = json[member];
+  return View{view.at("error").get<std::string>(),
+              tree_from_json(view.at("merged"), std::string("/") + member)};
+}
+
 }  // namespace
 
 Json json_from_observation(const Observation& observation) {
@@ -63,6 +74,9 @@ Json json_from_observation(const Observation& observation) {
   for (const auto& step : observation.steps) json["steps"].push_back(json_from_step(step));
   json["trees"] = Json::object();
   for (const auto& [layer, tree] : observation.trees) json["trees"][layer] = json_from_tree(tree);
+  put_view(json, "exchanged", observation.exchanged);
+  put_view(json, "remounted", observation.remounted);
+  put_text(json, "not_exchanged", observation.not_exchanged);
   json["seconds"] = observation.seconds;
   return json;
 }
@@ -79,6 +93,9 @@ Observation observation_from_json(const Json& json) {
   for (const auto& step : json.at("steps")) observation.steps.push_back(step_from_json(step));
   for (const auto& [layer, tree] : json.at("trees").items())
     observation.trees[layer] = tree_from_json(tree, "/trees/" + layer);
+  observation.exchanged = view_from_json(json, "exchanged");
+  observation.remounted = view_from_json(json, "remounted");
+  observation.not_exchanged = json.value("not_exchanged", "");
   observation.seconds = json.at("seconds").get<double>();
   return observation;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct StepResult {
 // How the case ended for the one who ran it.
 enum class End { complete, skip, error, timeout, crash };
 
+// What a mount shows that is made of the layers after the steps.
+struct View {
+  std::string error;  // why it could not be mounted, in the subject's words; "" = it could
+  Tree merged;
+};
+
 struct Observation {
   End end = End::complete;
   std::string reason;       // of any end but complete
@@ -37,7 +44,10 @@ struct Observation {
   // Snapshots in terms of meaning, by layer name: "before" (merged, before the first step), "merged",
   // "upper", "work", "lower[0]".
   std::map<std::string, Tree> trees;
-  double seconds = 0;  // wall clock, layers to unmount
+  // `run --exchange`: the layers that the subject left, mounted by the other one, then by itself again.
+  std::optional<View> exchanged, remounted;
+  std::string not_exchanged;  // why there are none
+  double seconds = 0;         // wall clock, layers to unmount
 };
 
 Json json_from_observation(const Observation& observation);

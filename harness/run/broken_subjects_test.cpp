@@ -67,6 +67,23 @@ TEST_F(BrokenSubjects, AFailedMountIsADeviationWithTheProgramsWords) {
       << outcome.deviations[0].observed;
 }
 
+TEST_F(BrokenSubjects, LayersThatTheKernelReadsOtherwiseAreCaughtByAnExchange) {
+  request_.exchange = "kernel";
+  // Knows no lower layer: what it shows of upper is not what upper means.
+  const char* const append = R"({"id": "x", "title": "t", "clauses": ["X-1"], "lower": [{"f": "old"}],
+    "upper": {"g": "new"}, "steps": [{"put": "g", "data": "er", "flags": "O_APPEND"}]})";
+  const Outcome outcome = run(mounted_by("sh -c 'mount --bind $1 $2' {lower} {upper} {mount}"), append);
+  EXPECT_EQ(outcome.verdict, Verdict::fail) << outcome.reason;
+  ASSERT_EQ(outcome.deviations.size(), 1u);
+  EXPECT_EQ(outcome.deviations[0].where, "exchange");
+  ASSERT_EQ(outcome.deviations[0].tree.size(), 1u);
+  EXPECT_EQ(outcome.deviations[0].tree[0].path, "f");
+  EXPECT_EQ(outcome.deviations[0].tree[0].what, "unexpected");
+  EXPECT_EQ(run({"userlay", ""}, append).verdict, Verdict::pass);
+  EXPECT_EQ(run({"kernel", ""}, append).verdict, Verdict::pass);
+  EXPECT_EQ(run({"plain", ""}, append).verdict, Verdict::skip);
+}
+
 TEST_F(BrokenSubjects, ADaemonThatDiesIsACrashOfThatStep) {
   need_fuse_overlayfs();
   const Outcome outcome =

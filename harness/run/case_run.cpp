@@ -49,6 +49,12 @@ bool has_privileged_file(const Tree& tree) {
   return false;
 }
 
+bool names_layers(const Options& options) {
+  return std::any_of(options.begin(), options.end(), [](const auto& option) {
+    return option.first.find("dir") != std::string::npos && option.first != "redirect_dir";
+  });
+}
+
 class CaseRun {
  public:
   // `has_daemon`: a process serves the mount. `watches_steps`: find out for every single step which layers it
@@ -95,6 +101,16 @@ class CaseRun {
     take_down();
   }
 
+  // After run().
+  void exchange(const Exchange& other, Observation& seen) {
+    seen.not_exchanged = not_exchangeable(other);
+    if (!seen.not_exchanged.empty()) return;
+    progress_.begin_step("");
+    // The other one first: a mount of its own might mend what the subject wrote.
+    seen.exchanged = view_by(other.adapter);
+    seen.remounted = view_by(adapter_);
+  }
+
   // A lower layer changed, and no step was watched that closely: which one was it?
   bool must_look_closer() const { return lowers_changed_ && !watches_steps_; }
 
@@ -110,11 +126,32 @@ class CaseRun {
     throw Stop{adapter_.has_layers() ? End::error : End::skip, "there is no layer " + layer};
   }
 
+  // ---- exchange
+  std::string not_exchangeable(const Exchange& other) {
+    if (!was_mounted_) return "nothing was mounted that could be exchanged";
+    if (!adapter_.has_layers()) return "it keeps no layers";
+    // What a case needs a real mount for is not needed to look at the layers, unless it names them itself.
+    const bool in_process_does = other.kind == "userlay" && !names_layers(options_);
+    const auto reason = unmet_requirement(case_, other.adapter, in_process_does ? "" : other.kind,
+                                          sandbox_.environment(), sandbox_.directory());
+    return reason ? other.name + ": " + *reason : "";
+  }
+
+  View view_by(Adapter& adapter) {
+    auto mount = adapter.mount(layers_.dirs(), options_);
+    if (!mount) return {mount.error().message, {}};
+    View view;
+    view.merged = view_of(**mount);
+    if (auto down = (*mount)->unmount(); !down) stop("unmount the layers after an exchange", down.error());
+    return view;
+  }
+
   // ---- mount
   std::optional<MountError> bring_up() {
     auto mounted = layers_.mount(options_);
     if (!mounted) return mounted.error();
     mount_ = std::move(*mounted);
+    was_mounted_ = true;
     executor_ = std::make_unique<Executor>(mount_->vfs(), case_.actors, std::move(handles_));
     return std::nullopt;
   }
@@ -392,15 +429,19 @@ class CaseRun {
   }
 
   // ---- looking
+  static Tree view_of(Mount& mount) {
+    return mount.directory() >= 0 ? snapshot(mount.directory()) : snapshot(mount.vfs());
+  }
+
   Tree look_at(const std::string& layer) {
     if (layer == "merged") {
       if (!mount_) throw Stop{End::error, "merged is not mounted"};
-      return mount_->directory() >= 0 ? snapshot(mount_->directory()) : snapshot(mount_->vfs());
+      return view_of(*mount_);
     }
     if (layer.ends_with(".merged")) {
       Mount* other = others_.mounted(layer.substr(0, layer.find('.')));
       if (!other) throw Stop{End::error, layer + " is not mounted"};
-      return other->directory() >= 0 ? snapshot(other->directory()) : snapshot(other->vfs());
+      return view_of(*other);
     }
     // Not kept open: what lies in merged would keep it busy.
     if (layer.find('.') != layer.npos)
@@ -439,6 +480,7 @@ class CaseRun {
   const bool watches_steps_;
   bool lowers_changed_ = false;
   bool refused_ = false;  // the last mount failed
+  bool was_mounted_ = false;
   Options options_;
   Backing backing_;
   CaseLayers layers_;
@@ -466,7 +508,7 @@ std::optional<std::string> needs_another_mount(const Case& c, const Adapter& ada
 }  // namespace
 
 Observation run_case(const Case& c, Adapter& adapter, const std::string& subject_kind, const Sandbox& sandbox,
-                     Progress& progress, const Stage* stage) {
+                     Progress& progress, const Stage* stage, const Exchange* exchange) {
   const auto start = std::chrono::steady_clock::now();
   Environment environment = sandbox.environment();
   if (stage) environment.fs = stage->filesystem();
@@ -487,7 +529,9 @@ Observation run_case(const Case& c, Adapter& adapter, const std::string& subject
     // A foreign stage cannot be used twice.
     CaseRun quick(c, adapter, has_daemon, sandbox, progress, stage, stage && stage->is_foreign());
     quick.run(seen);
-    if (quick.must_look_closer()) {
+    if (exchange) {
+      quick.exchange(*exchange, seen);
+    } else if (quick.must_look_closer()) {
       seen = blank;
       CaseRun(c, adapter, has_daemon, sandbox, progress, nullptr, true).run(seen);
     }

@@ -35,7 +35,8 @@ struct PoolRequest {
   SandboxRequest sandbox;
   bool staged = false;  // workers mount once for all cases they have in hand, where cases allow it
   std::optional<AttachRequest> attach;  // run where somebody else has mounted; for one subject only
-  bool observe = false;                 // hand out observations as well
+  std::string exchange;  // judge by how this subject reads the layers that are left; "" = by expectations
+  bool observe = false;  // hand out observations as well
   std::set<std::pair<std::string, std::string>> done;  // subject and case that need not be run (repeat is 1)
 };
 

@@ -14,6 +14,7 @@ std::unique_ptr<WorkerChannel> start_worker(boost::asio::io_context& context, co
   options.step_timeout = request.step_timeout;
   options.staged = request.staged;
   options.attach = request.attach;
+  options.exchange = request.exchange;
   if (subject.open) return subject.open(context, options, std::move(on_line), std::move(on_end));
   return std::make_unique<WorkerProcess>(context, request.program, worker_arguments(options),
                                          std::move(on_line), std::move(on_end));

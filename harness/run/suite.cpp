@@ -125,7 +125,9 @@ SuiteResult run_suite(SuiteRequest request) {
 
   write_casebook(request.folder / "cases.json", casebook_of(request.pool.cases, request.clauses));
 
-  Baselines baselines(request.against.empty() ? request.baselines : "");
+  // Baselines list deviations from expectations.
+  const bool by_expectations = request.against.empty() && request.pool.exchange.empty();
+  Baselines baselines(by_expectations ? request.baselines : "");
   auto emit = [&](Outcome outcome) {
     baselines.mark(outcome);
     log.append(outcome);

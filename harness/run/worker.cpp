@@ -228,6 +228,7 @@ class Worker {
     adapter_ = make_adapter(name_, sandbox.environment());
     // What is mounted already needs neither its program nor the right to mount.
     if (!attached_) missing_ = adapter_->missing(sandbox.environment());
+    if (!options.exchange.empty()) open_exchange();
     if (options.staged && !missing_ && adapter_->has_layers()) staging_.emplace(*adapter_, sandbox);
   }
 
@@ -272,6 +273,16 @@ class Worker {
   size_t batch() const { return staging_ ? kStagedTogether : 1; }
 
  private:
+  // The other subject gets the options that the first one has by its name, besides its own.
+  void open_exchange() {
+    SubjectName other = parse_subject(options_.exchange);
+    other.options.insert(name_.options.begin(), name_.options.end());
+    other_ = make_adapter(other, sandbox_.environment());
+    exchange_.emplace(Exchange{options_.exchange, other.kind, *other_});
+    const auto lacking = other_->missing(sandbox_.environment());
+    if (!missing_ && lacking) missing_ = options_.exchange + ": " + *lacking;
+  }
+
   static Case case_of(const Json& request) {
     return case_from_json(request.at("case"), request.at("group").get<std::string>(), "");
   }
@@ -279,11 +290,13 @@ class Worker {
   void answer(const Json& request, const Case& c, const Stage* stage) {
     const long number = request.at("request").get<long>();
     progress_.begin_case(number, c.name());
-    const Observation seen = run_case(c, *adapter_, name_.kind, sandbox_, progress_, stage);
+    const Observation seen =
+        run_case(c, *adapter_, name_.kind, sandbox_, progress_, stage, exchange_ ? &*exchange_ : nullptr);
     // What a program left in the background must not live on in the next case.
     if (runs_programs(c.steps)) end_strays();
     progress_.end_case();
-    Outcome outcome = judge(c, seen, facts(seen), adapter_->has_layers());
+    Outcome outcome = exchange_ ? judge_exchange(c, seen, exchange_->name)
+                                : judge(c, seen, facts(seen), adapter_->has_layers());
     outcome.subject = options_.subject;
     outcome.case_name = c.name();
     outcome.seconds = seen.seconds;
@@ -306,6 +319,8 @@ class Worker {
   SubjectName name_;
   std::unique_ptr<Adapter> adapter_;
   std::optional<std::string> missing_;
+  std::unique_ptr<Adapter> other_;
+  std::optional<Exchange> exchange_;  // with other_
   std::optional<Staging> staging_;
   long cases_ = 0;
 };
@@ -315,6 +330,7 @@ SandboxRequest with_programs(const WorkerOptions& options) {
   SubjectName name = parse_subject(options.subject);
   name.command = options.mount_command;
   show_programs(request, name);
+  if (!options.exchange.empty()) show_programs(request, parse_subject(options.exchange));
   return request;
 }
 

@@ -34,6 +34,7 @@ struct WorkerOptions {
   bool staged = false;       // one mount for all cases at hand that need none of their own
   std::optional<AttachRequest> attach;
   bool faults = false;  // refuse memory to every system call until it gets through (harness/ops/faults.h)
+  std::string exchange;  // a subject that mounts the layers afterwards and must show the same; "" none
 };
 
 // Reads requests from standard input until end of file. Returns the exit status.

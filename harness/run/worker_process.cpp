@@ -94,6 +94,7 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
     arguments.insert(arguments.end(), {"--mount-command", options.mount_command});
   if (options.staged) arguments.push_back("--staged");
   if (options.faults) arguments.push_back("--faults");
+  if (!options.exchange.empty()) arguments.insert(arguments.end(), {"--exchange", options.exchange});
   if (options.attach) {
     arguments.insert(arguments.end(), {"--attach", options.attach->merged, "--upper", options.attach->upper});
     for (const std::string& lower : options.attach->lowers)

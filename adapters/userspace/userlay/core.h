@@ -255,7 +255,7 @@ class Core {
   bool can_move(const Node& node) const;
 
   // readdir.cpp
-  Result<std::shared_ptr<Listing>> read_merged(const NodePtr& node, bool real_as_is);
+  Result<std::shared_ptr<Listing>> read_merged(const NodePtr& node, bool to_show);
   void forget_impure(Node& directory);
   Result<ino_t> listed_ino(const NodePtr& node, const std::string& name, bool& gone);
   bool is_real_directory(const Node& node) const { return !node.merged() && !node.may_have_whiteouts; }

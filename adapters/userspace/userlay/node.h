@@ -34,6 +34,7 @@ struct Listing {
   };
   std::uint64_t version = 0;
   std::vector<Item> items;
+  std::vector<std::string> looked_up;  // directories of upper with a lower part elsewhere
 };
 
 // An overlay object. Without a comment saying otherwise, members change under the exclusive tree lock and are

@@ -8,6 +8,8 @@
 namespace userlay {
 namespace {
 
+constexpr std::size_t kNowhere = ~std::size_t{0};
+
 unsigned char type_of(mode_t mode) {
   return static_cast<unsigned char>((mode & S_IFMT) >> 12);
 }
@@ -44,20 +46,22 @@ void Core::forget_impure(Node& directory) {
   if (where && !read_only_ && sys::remove_xattr(*where, marks_[Mark::kImpure])) directory.impure = false;
 }
 
-// `real_as_is`: a directory that is not merged is shown as it is, even if it holds whiteouts, as in the
-// kernel.
-Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool real_as_is) {
+// `to_show`: with inode numbers, a directory that is not merged as it is, even if it holds whiteouts, and
+// without what cannot be looked up (its number is not known), all as in the kernel.
+Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool to_show) {
   auto listing = std::make_shared<Listing>();
   listing->version = node->version;
   std::vector<RealPtr> stack;
   if (node->upper) stack.push_back(node->upper);
   stack.insert(stack.end(), node->lower.begin(), node->lower.end());
-  const bool alone = real_as_is && is_real_directory(*node);
+  const bool alone = to_show && is_real_directory(*node);
   bool any_origin = false;
   if (alone || mutant("readdir-upper-only")) stack.resize(1);
 
-  // Names seen so far; whiteouts hide what is below, too.
-  std::unordered_map<std::string, bool> seen;
+  // Names seen so far, and their places in the list: none for a whiteout, which hides what is below, too.
+  std::unordered_map<std::string, std::size_t> seen;
+  // The lowest layer's names come first, as in the kernel: a name keeps its place when it is copied up.
+  std::vector<Listing::Item> lowest;
   for (const RealPtr& real : stack) {
     auto where = fds_.locate(real);
     if (!where) return forward(where);
@@ -68,7 +72,12 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
     const bool last = real == stack.back();
     const bool is_upper = real->layer == 0;
     for (auto& entry : *entries) {
-      if (!alone && seen.contains(entry.name) && !mutant("readdir-duplicates")) continue;
+      const auto known = alone || mutant("readdir-duplicates") ? seen.end() : seen.find(entry.name);
+      if (known != seen.end()) {
+        if (last && known->second != kNowhere)
+          lowest.push_back(std::exchange(listing->items[known->second], {}));
+        continue;
+      }
       bool whiteout = false;
       const bool suspect = (entry.type == DT_CHR && !alone) || entry.type == DT_UNKNOWN ||
                            (entry.type == DT_REG && node->xwhiteouts && !is_upper);
@@ -79,22 +88,28 @@ Result<std::shared_ptr<Listing>> Core::read_merged(const NodePtr& node, bool rea
         whiteout = !alone && MarkReader(marks_, child).is_whiteout(*st);
         entry.type = type_of(st->st_mode);
       }
+      std::size_t* place = nullptr;
       if (!alone && !last && !(whiteout && mutant("readdir-whiteouts-hide-nothing")))
-        seen.emplace(entry.name, whiteout);
+        place = &seen.emplace(entry.name, kNowhere).first->second;
       if (whiteout && !mutant("readdir-lists-whiteouts")) continue;
       std::uint64_t ino = entry.ino;
-      if (xino_bits_ >= 0 && ((is_upper && node->impure) || xino_bits_ > 0)) {
+      if (to_show && xino_bits_ >= 0 && ((is_upper && node->impure) || xino_bits_ > 0)) {
         bool gone = false;
         auto shown = listed_ino(node, entry.name, gone);
-        if (!shown) return forward(shown);
-        if (gone) continue;
+        if (!shown || gone) continue;
         any_origin |= ino != *shown;
+        if (is_upper && entry.type == DT_DIR && ino != *shown) listing->looked_up.push_back(entry.name);
         ino = *shown;
       }
       if (mutant("readdir-type-wrong") && entry.type == DT_LNK) entry.type = DT_REG;
-      listing->items.push_back({std::move(entry.name), ino, entry.type});
+      auto& items = last ? lowest : listing->items;
+      if (place && !whiteout) *place = items.size();
+      items.push_back({std::move(entry.name), ino, entry.type});
     }
   }
+  for (auto& item : listing->items)
+    if (!item.name.empty()) lowest.push_back(std::move(item));
+  listing->items = std::move(lowest);
   if (alone && node->impure && xino_bits_ == 0 && !any_origin) forget_impure(*node);
   return listing;
 }
@@ -106,16 +121,22 @@ void Core::changed(Node& directory) {
 }
 
 Result<std::shared_ptr<Listing>> Core::list(const NodePtr& node) {
-  std::shared_lock lock(tree_);
+  Result<std::shared_ptr<Listing>> fresh;
   {
+    std::shared_lock lock(tree_);
+    {
+      std::lock_guard guard(node->listing_mutex);
+      if (node->listing && (node->listing->version == node->version || mutant("readdir-cached")))
+        return node->listing;
+    }
+    fresh = read_merged(node, true);
+    if (!fresh) return fresh;
     std::lock_guard guard(node->listing_mutex);
-    if (node->listing && (node->listing->version == node->version || mutant("readdir-cached")))
-      return node->listing;
+    node->listing = *fresh;
   }
-  auto fresh = read_merged(node, true);
-  if (!fresh) return fresh;
-  std::lock_guard guard(node->listing_mutex);
-  node->listing = *fresh;
+  // Of two names that lead to one lower directory the one that is met first can be used, if only here.
+  for (const std::string& name : (*fresh)->looked_up)
+    if (const auto met = lookup(node->id, name)) nodes_.forget(met->node, 1);
   return fresh;
 }
 
