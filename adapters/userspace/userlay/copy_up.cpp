@@ -276,7 +276,8 @@ Result<void> Core::copy_up_to(const NodePtr& node, CopyData data, PreparedCopy* 
     if (!contents) return forward(contents);
   }
   const At* const data_at = with_data ? &*contents : nullptr;
-  At made;
+  // What it is once it is in place, found out before: from then on nothing may fail.
+  Result<struct stat> now = tl::unexpected(EIO);
   if (node->is_regular() && has_tmpfile_) {
     Fd file;
     if (prepared && prepared->ready) {
@@ -291,8 +292,10 @@ Result<void> Core::copy_up_to(const NodePtr& node, CopyData data, PreparedCopy* 
     const At at{share(std::move(file)), ""};
     if (auto r = copy_metadata(node, *st, *source, at, data, with_origin); !r) return r;
     if (options_.fsync == FsyncMode::kStrict && ::fsync(at.fd()) < 0) return last_error();
+    now = sys::stat(at);
+    if (!now) return forward(now);
+    now->st_nlink = 1;
     if (auto r = sys::link(at, target->fd(), target->c_str()); !r) return r;
-    made = at;
   } else {
     Temporary temp(*work, temp_name(), node->is_dir());
     NewObject like;
@@ -310,16 +313,15 @@ Result<void> Core::copy_up_to(const NodePtr& node, CopyData data, PreparedCopy* 
       if (::ftruncate(file.get(), size) < 0) return last_error();
     }
     if (auto r = copy_metadata(node, *st, *source, temp.at(), data, with_origin); !r) return r;
+    now = sys::stat(temp.at());
+    if (!now) return forward(now);
     if (auto r =
             sys::rename((*work)->get(), temp.at().c_str(), target->fd(), target->c_str(), RENAME_NOREPLACE);
         !r) {
       return r;
     }
     temp.disarm();
-    made = *target;
   }
-  auto now = sys::stat(made);
-  if (!now) return forward(now);
   auto real = add_child_real(directory, name, *now);
   if (!real) return forward(real);
   node->upper = *real;

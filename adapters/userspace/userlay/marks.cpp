@@ -41,8 +41,11 @@ bool MarkNames::is_private(std::string_view name) const {
 bool MarkReader::has(Mark mark) {
   if (!listed_) {
     listed_ = true;
-    // A file system without xattrs has no marks.
-    if (auto list = sys::list_xattr(at_)) list_ = std::move(*list);
+    auto list = sys::list_xattr(at_);
+    if (list)
+      list_ = std::move(*list);
+    else if (!absent(list.error()))  // a file system without xattrs has no marks
+      error_ = list.error();
   }
   const std::string_view wanted = names_[mark];
   for (std::size_t start = 0; start < list_.size();) {
@@ -54,7 +57,7 @@ bool MarkReader::has(Mark mark) {
 }
 
 Result<std::string> MarkReader::get(Mark mark) {
-  if (!has(mark)) return tl::unexpected(ENODATA);
+  if (!has(mark)) return tl::unexpected(error_);
   return sys::get_xattr(at_, names_[mark]);
 }
 

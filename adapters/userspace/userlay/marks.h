@@ -42,6 +42,7 @@ class MarkReader {
  public:
   MarkReader(const MarkNames& names, const At& at) : names_(names), at_(at) {}
 
+  // False if the attributes cannot be listed; get() tells.
   bool has(Mark mark);
   // ENODATA when absent.
   Result<std::string> get(Mark mark);
@@ -58,6 +59,7 @@ class MarkReader {
   const At& at_;
   std::string list_;
   bool listed_ = false;
+  int error_ = ENODATA;  // of what is not in the list
 };
 
 // Whether a redirect value is well formed: one component, or "/a/b" without empty components.

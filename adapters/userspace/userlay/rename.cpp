@@ -160,8 +160,15 @@ Result<void> Core::clear_target(Move& move) {
   if (!now) return forward(now);
   auto real = add_child_real(move.new_parent->upper, move.new_name, *now);
   if (!real) return forward(real);
-  move.target->upper = *real;
-  move.target->opaque = true;
+  // From now on it is a directory of upper only, whether it is replaced or not.
+  Node& target = *move.target;
+  nodes_.drop_identity(target.lower.empty() ? target.upper->id : target.lower.front()->id, target);
+  target.upper = *real;
+  target.opaque = true;
+  target.lower.clear();
+  target.const_ino = false;
+  nodes_.set_identity(target.upper->id, move.target);
+  changed(target);
   return discard_work(temp.name);
 }
 
