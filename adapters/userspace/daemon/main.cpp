@@ -63,6 +63,12 @@ std::vector<std::string> session_arguments(const CommandLine& line, bool read_on
   return all;
 }
 
+// Where it will still be found after the daemon has left its directory; as given if it is nowhere.
+std::string absolute(const std::string& mount_point) {
+  const std::unique_ptr<char, void (*)(void*)> path(realpath(mount_point.c_str(), nullptr), std::free);
+  return path ? path.get() : mount_point;
+}
+
 // Lets the kernel ask for more at once than the usual 128 KiB. Best effort: it takes root and /sys.
 void read_ahead(const std::string& mount_point) {
   struct statx st {};
@@ -75,7 +81,7 @@ void read_ahead(const std::string& mount_point) {
 
 int serve(fuse_session* session, const CommandLine& line) {
   if (fuse_set_signal_handlers(session) != 0) return complain("cannot set signal handlers");
-  if (fuse_session_mount(session, line.mount_point.c_str()) != 0)
+  if (fuse_session_mount(session, absolute(line.mount_point).c_str()) != 0)
     return complain("cannot mount on " + line.mount_point);
   if (watch_channel(session) != 0) {
     fuse_session_unmount(session);
@@ -94,6 +100,29 @@ int serve(fuse_session* session, const CommandLine& line) {
   return status;
 }
 
+// Whoever was unmounted just now may still be ending and have its layers in use.
+Result<std::unique_ptr<Overlay>> mount_layers(const MountSpec& spec) {
+  constexpr int kTries = 50;
+  for (int tries = 1;; ++tries) {
+    auto overlay = Overlay::mount(spec);
+    if (overlay || overlay.error() != EBUSY || tries == kTries) return overlay;
+    (void)usleep(10'000);
+  }
+}
+
+std::string why_refused(int error, const MountSpec& spec) {
+  const std::string error_text = std::strerror(error);
+  if (error == EBUSY)
+    return error_text +
+           " (upperdir, workdir or a lower layer is in use as upperdir or workdir of another "
+           "mount: unmount that, or allow it with index=off)";
+  if (error == EINVAL && spec.options.nfs_export)
+    return error_text +
+           " (nfs_export=on is not supported, as a FUSE file system has file handles of its "
+           "own: leave it out)";
+  return error_text;
+}
+
 int run(int argc, char** argv) {
   const auto line = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
   if (!line) return complain(line.error());
@@ -107,10 +136,10 @@ int run(int argc, char** argv) {
   if (!spec) return complain("bad option in " + line->overlay_options + ": " + std::strerror(spec.error()));
   raise_file_limit();
   (void)umask(0);
-  auto overlay = Overlay::mount(*spec);
+  auto overlay = mount_layers(*spec);
   if (!overlay)
     return complain("cannot use these layers (" + line->overlay_options +
-                    "): " + std::strerror(overlay.error()));
+                    "): " + why_refused(overlay.error(), *spec));
 
   Service service(**overlay);
   const auto arguments = session_arguments(*line, (*overlay)->read_only());

@@ -24,6 +24,9 @@ struct Layer {
   bool plain = false;       // see sys::is_plain_fs()
 };
 
+// Is the directory upper or work of an overlay, here or in another process?
+bool in_use(int directory);
+
 // What a name means, before it becomes a node.
 struct Found {
   RealPtr upper;
@@ -129,6 +132,8 @@ class Core {
   Result<Fd> open_layer(const LayerDir& dir);
   Result<void> assign_fsids();
   Result<void> check_overlaps();
+  // Takes upper or work for this overlay alone; EBUSY with index=on if another one has it.
+  Result<void> claim(const Real& directory, Fd& claimed);
   Result<void> make_root();
   Result<void> set_uuid();
   bool allow_offline_changes() const;
@@ -298,6 +303,7 @@ class Core {
   bool no_xattr_ = false;
   bool has_tmpfile_ = false;
   std::size_t name_max_ = 0;
+  Fd claimed_upper_, claimed_work_;
   std::unordered_set<Identity, IdentityHash> traps_;  // roots of layers and work directories
   RealPtr work_base_;
   RealPtr work_;  // where new objects are prepared; the index directory with index=on

@@ -30,7 +30,7 @@ bool same_or_below(int start, Predicate wanted) {
     auto st = sys::stat(fd->get());
     if (!st) return false;
     const Identity here{st->st_dev, st->st_ino};
-    if (wanted(here)) return true;
+    if (wanted(here, fd->get())) return true;
     if (here == last || (dev && dev != here.dev)) return false;
     last = here;
     dev = here.dev;
@@ -117,8 +117,8 @@ Result<void> Core::open_layers(const MountSpec& spec) {
     const Real& upper = *layers_[0].root;
     const Identity id{st->st_dev, st->st_ino};
     if (!same_mount(work->get(), upper.pinned->get())) return tl::unexpected(EINVAL);
-    const auto is_upper = [&](const Identity& here) { return here == upper.id; };
-    const auto is_work = [&](const Identity& here) { return here == id; };
+    const auto is_upper = [&](const Identity& here, int) { return here == upper.id; };
+    const auto is_work = [&](const Identity& here, int) { return here == id; };
     if (same_or_below(work->get(), is_upper) || same_or_below(upper.pinned->get(), is_work)) {
       return tl::unexpected(EINVAL);
     }
@@ -128,17 +128,29 @@ Result<void> Core::open_layers(const MountSpec& spec) {
   return {};
 }
 
-// ELOOP for layers that are the same or inside one another.
+// ELOOP for layers that are the same or inside one another; with index=on EBUSY for those that are, or are
+// inside, upper or work of another overlay.
 Result<void> Core::check_overlaps() {
   for (const Layer& layer : layers_) {
     if (layer.root && !traps_.insert(layer.root->id).second) return tl::unexpected(ELOOP);
   }
   if (work_base_ && !traps_.insert(work_base_->id).second) return tl::unexpected(ELOOP);
   if (work_ && !traps_.insert(work_->id).second) return tl::unexpected(ELOOP);
+  for (const RealPtr& own : {layers_[0].root, work_base_}) {
+    if (!own || !options_.index) continue;
+    const auto is_taken = [&](const Identity& here, int fd) { return here != own->id && in_use(fd); };
+    if (same_or_below(own->pinned->get(), is_taken)) return tl::unexpected(EBUSY);
+  }
   for (std::size_t i = 1; i < layers_.size(); ++i) {
     const Real& root = *layers_[i].root;
-    const auto is_other = [&](const Identity& here) { return here != root.id && traps_.contains(here); };
+    bool taken = false;
+    const auto is_other = [&](const Identity& here, int fd) {
+      if (here != root.id && traps_.contains(here)) return true;
+      taken = taken || (options_.index && in_use(fd));
+      return false;
+    };
     if (same_or_below(root.pinned->get(), is_other)) return tl::unexpected(ELOOP);
+    if (taken) return tl::unexpected(EBUSY);
   }
   return {};
 }
@@ -266,6 +278,8 @@ Result<void> Core::set_up(const MountSpec& spec) {
 
   read_only_ = spec.read_only || !spec.upper;
   if (work_base_) {
+    if (auto r = claim(*layers_[0].root, claimed_upper_); !r) return r;
+    if (auto r = claim(*work_base_, claimed_work_); !r) return r;
     if (auto r = make_workdir(); !r) return r;
   }
   for (std::size_t i = 1; i < layers_.size(); ++i) {
