@@ -11,9 +11,11 @@ namespace ovlcheck {
 
 // What the daemon is to reach in a row.
 enum class Demand {
-  kNotSlower,  // than fuse-overlayfs
-  kTwice,      // as fast as fuse-overlayfs: metadata that the kernel does not answer by itself
-  kNearKernel  // within 1.5 times the kernel, and not slower than fuse-overlayfs
+  kNotSlower,   // than fuse-overlayfs
+  kTwice,       // as fast as fuse-overlayfs: metadata that the kernel does not answer by itself
+  kNearKernel,  // within 1.5 times the kernel, and not slower than fuse-overlayfs
+  kShown,       // nothing: it is shown beside another row
+  kAsSafe       // within 1.5 times the kernel, which waits for the disk, too; fuse-overlayfs does not
 };
 
 struct Row {

@@ -50,18 +50,25 @@ std::string table(const std::vector<Measured>& rows, const std::vector<std::stri
   return text;
 }
 
-std::vector<std::string> misses(const std::vector<Measured>& rows) {
-  std::vector<std::string> lines;
+Missed missed(const std::vector<Measured>& rows) {
+  Missed all;
+  // `limit`: what of the other's time a daemon takes that does nothing.
+  const auto judge = [&](const Measured& row, const char* other, double allowed, double tolerance,
+                         std::optional<double> limit) {
+    const auto taken = ratio(row, kUserlay, other);
+    if (!taken || *taken <= allowed * tolerance) return;
+    std::string line = fmt::format("{}: {:.2f} times {} time, {:.2f} allowed", row.row, *taken,
+                                   other == kKernel ? "the kernel's" : std::string(other) + "'s", allowed);
+    if (!limit || *limit <= allowed * tolerance) return all.misses.push_back(std::move(line));
+    all.out_of_reach.push_back(line + fmt::format(", and {:.2f} for a daemon that does nothing", *limit));
+  };
   for (const Measured& row : rows) {
-    const auto to_kernel = ratio(row, kUserlay, kKernel), to_rival = ratio(row, kUserlay, kRival);
-    const double allowed = row.demand == Demand::kTwice ? kEqual / 2 : kEqual;
-    if (to_rival && *to_rival > allowed)
-      lines.push_back(fmt::format("{}: {:.2f} times {}'s time, {:.2f} allowed", row.row, *to_rival, kRival,
-                                  row.demand == Demand::kTwice ? 0.5 : 1.0));
-    if (row.demand == Demand::kNearKernel && to_kernel && *to_kernel > 1.5)
-      lines.push_back(fmt::format("{}: {:.2f} times the kernel's time, 1.50 allowed", row.row, *to_kernel));
+    const bool near_kernel = row.demand == Demand::kNearKernel || row.demand == Demand::kAsSafe;
+    if (row.demand != Demand::kShown && row.demand != Demand::kAsSafe)
+      judge(row, kRival, row.demand == Demand::kTwice ? 0.5 : 1.0, kEqual, ratio(row, kBounce, kRival));
+    if (near_kernel) judge(row, kKernel, 1.5, 1.0, std::nullopt);
   }
-  return lines;
+  return all;
 }
 
 }  // namespace ovlcheck

@@ -25,7 +25,14 @@ inline constexpr const char* kBounce = "bounce";
 // The medians of `subjects` as a Markdown table, followed by the daemon's ratios to the others.
 std::string table(const std::vector<Measured>& rows, const std::vector<std::string>& subjects);
 
-// One line per row that misses its demand. Ratios up to 1.05 count as equal.
-std::vector<std::string> misses(const std::vector<Measured>& rows);
+struct Missed {
+  std::vector<std::string> misses;  // one line per demand that a row misses
+  // The same of those that no FUSE file system could meet: one that does nothing takes longer than is
+  // allowed.
+  std::vector<std::string> out_of_reach;
+};
+
+// Ratios up to 1.05 count as equal.
+Missed missed(const std::vector<Measured>& rows);
 
 }  // namespace ovlcheck

@@ -14,14 +14,34 @@ TEST(Table, ShowsMediansAndRatiosAndADashForWhatIsMissing) {
       << text;
 }
 
+Missed missed_by(Demand demand, std::map<std::string, std::vector<double>> seconds) {
+  return missed({{"row", demand, std::move(seconds)}});
+}
+
 TEST(Table, NamesTheRowsThatMissTheirDemand) {
-  EXPECT_TRUE(misses({{"stat", Demand::kTwice, {{kUserlay, {1}}, {kRival, {2}}}}}).empty());
-  EXPECT_EQ(misses({{"stat", Demand::kTwice, {{kUserlay, {1}}, {kRival, {1.5}}}}}),
-            std::vector<std::string>{"stat: 0.67 times fuse-overlayfs's time, 0.50 allowed"});
-  EXPECT_TRUE(misses({{"read", Demand::kNotSlower, {{kUserlay, {1.04}}, {kRival, {1}}}}}).empty());
-  EXPECT_EQ(misses({{"read", Demand::kNotSlower, {{kUserlay, {1.2}}, {kRival, {1}}}}}).size(), 1u);
-  EXPECT_EQ(misses({{"write", Demand::kNearKernel, {{kUserlay, {1.6}}, {kKernel, {1}}, {kRival, {2}}}}}),
-            std::vector<std::string>{"write: 1.60 times the kernel's time, 1.50 allowed"});
+  EXPECT_TRUE(missed_by(Demand::kTwice, {{kUserlay, {1}}, {kRival, {2}}}).misses.empty());
+  EXPECT_EQ(missed_by(Demand::kTwice, {{kUserlay, {1}}, {kRival, {1.5}}}).misses,
+            std::vector<std::string>{"row: 0.67 times fuse-overlayfs's time, 0.50 allowed"});
+  EXPECT_TRUE(missed_by(Demand::kNotSlower, {{kUserlay, {1.04}}, {kRival, {1}}}).misses.empty());
+  EXPECT_EQ(missed_by(Demand::kNotSlower, {{kUserlay, {1.2}}, {kRival, {1}}}).misses.size(), 1u);
+  EXPECT_EQ(missed_by(Demand::kNearKernel, {{kUserlay, {1.6}}, {kKernel, {1}}, {kRival, {2}}}).misses,
+            std::vector<std::string>{"row: 1.60 times the kernel's time, 1.50 allowed"});
+}
+
+TEST(Table, WhoDoesNotWaitForTheDiskIsNoMeasure) {
+  EXPECT_TRUE(missed_by(Demand::kAsSafe, {{kUserlay, {1}}, {kKernel, {1}}, {kRival, {0.1}}}).misses.empty());
+  EXPECT_EQ(missed_by(Demand::kAsSafe, {{kUserlay, {1.6}}, {kKernel, {1}}, {kRival, {9}}}).misses.size(), 1u);
+  EXPECT_TRUE(missed_by(Demand::kShown, {{kUserlay, {9}}, {kKernel, {1}}, {kRival, {1}}}).misses.empty());
+}
+
+TEST(Table, WhatFuseItselfTakesIsOutOfReach) {
+  const Missed rows = missed_by(Demand::kTwice, {{kUserlay, {0.9}}, {kRival, {1}}, {kBounce, {0.8}}});
+  EXPECT_TRUE(rows.misses.empty());
+  EXPECT_EQ(rows.out_of_reach,
+            std::vector<std::string>{"row: 0.90 times fuse-overlayfs's time, 0.50 allowed, and 0.80 for a "
+                                     "daemon that does nothing"});
+  EXPECT_EQ(missed_by(Demand::kTwice, {{kUserlay, {0.9}}, {kRival, {1}}, {kBounce, {0.4}}}).misses.size(),
+            1u);
 }
 
 }  // namespace
