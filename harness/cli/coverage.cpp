@@ -18,7 +18,7 @@ namespace {
 struct CoverageOptions {
   CaseSelection selection;
   std::vector<std::string> runs;
-  std::string kernel, function;  // folder of counters; one function of it
+  std::string kernel, faults, function;  // folders of counters; one function of them
   std::string format = "text", output;
 };
 
@@ -54,15 +54,25 @@ void put(const std::string& page, const std::string& output) {
   if (!(out << page << std::flush)) throw std::runtime_error("cannot write " + output);
 }
 
+// What was counted with faults joins what was counted without, whose figures stay to be seen.
+void add_faults(const std::string& folder, KernelCoverage& seen, KernelCode& code) {
+  const CodeFigures alone = figures_of(seen);
+  code.others.insert(code.others.begin(), {"ovlcheck", seen.how, alone.lines.percent(),
+                                           alone.functions.percent(), alone.branches.percent()});
+  add_counts(seen, read_kernel_coverage(folder));
+  seen.how = "the cases, and again with memory refused to every system call";
+}
+
 int kernel_coverage(const CoverageOptions& options) {
-  const KernelCoverage seen = read_kernel_coverage(options.kernel);
+  KernelCoverage seen = read_kernel_coverage(options.kernel);
   const auto cases = options.selection.load();
   if (!options.function.empty()) {
     put(kernel_function_text(seen, options.function, cases), options.output);
     return kAsExpected;
   }
   const auto file = case_folder(options) / "kernel-code.json";
-  const KernelCode code = std::filesystem::exists(file) ? load_kernel_code(file.string()) : KernelCode{};
+  KernelCode code = std::filesystem::exists(file) ? load_kernel_code(file.string()) : KernelCode{};
+  if (!options.faults.empty()) add_faults(options.faults, seen, code);
   put(options.format == "html"       ? kernel_code_html(seen, code, cases)
       : options.format == "markdown" ? kernel_code_markdown(seen, code)
                                      : kernel_code_text(seen, code),
@@ -89,6 +99,12 @@ void add_coverage(CLI::App& app, int& status) {
                        "counters that scripts/kernel-coverage made")
           ->type_name("DIR")
           ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--faults", options->faults,
+                   "With --kernel: another such folder, made with --faults, to be counted as well")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->needs(kernel);
   command
       ->add_option("--function", options->function,
                    "With --kernel: the cases and clauses that enter this function")

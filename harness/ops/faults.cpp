@@ -34,6 +34,10 @@ bool enable_faults() {
   return enabled;
 }
 
+bool faults_enabled() {
+  return enabled;
+}
+
 bool refuse_allocation(unsigned nth) {
   return enabled && write_number(nth);
 }

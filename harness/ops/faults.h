@@ -7,6 +7,8 @@ namespace ovlcheck {
 // From now on, in this process. Returns false if this kernel cannot do that, or not for this process.
 bool enable_faults();
 
+bool faults_enabled();
+
 // Lets the `nth` allocation of this thread from now on fail; false if faults are not enabled.
 bool refuse_allocation(unsigned nth);
 // No more; was the allocation come to? errno stays as it is.

@@ -362,11 +362,14 @@ class KernelVfs : public Vfs {
     return here([&]() -> Sys<std::vector<DirEntry>> {
       std::vector<DirEntry> entries;
       if (count == 0) return entries;
+      // What is tried again starts where it started.
+      const off_t start = faults_enabled() ? ::lseek(fd, 0, SEEK_CUR) : 0;
       alignas(dirent64) std::array<char, 32768> buffer;
       const auto all = for_each_entry(fd, buffer, [&](const dirent64& raw) {
         entries.push_back(entry_from(raw));
         return entries.size() < count;
       });
+      if (!all && faults_enabled() && ::lseek(fd, start, SEEK_SET) < 0) return failed(errno);
       if (!all) return failed(all.error());
       // The kernel may have delivered more than was asked for.
       if (entries.size() == count && ::lseek(fd, entries.back().next, SEEK_SET) < 0) return failed(errno);

@@ -15,17 +15,11 @@ std::string percent(const Share& share) {
   return fmt::format("{:.1f} %", share.percent());
 }
 
-CodeFigures figures_of_all(const KernelCoverage& coverage) {
-  CodeFigures all;
-  for (const CodeFile& file : coverage.files) all.add(file);
-  return all;
-}
-
 // Rows of both pages: what it is, then three cells.
 template <class F>
 void each_suite(const KernelCoverage& coverage, const KernelCode& code, F&& row) {
-  const CodeFigures all = figures_of_all(coverage);
-  row("ovlcheck", "the cases", all.lines.percent(), all.functions.percent(), all.branches.percent());
+  const CodeFigures all = figures_of(coverage);
+  row("ovlcheck", coverage.how, all.lines.percent(), all.functions.percent(), all.branches.percent());
   for (const SuiteFigures& other : code.others)
     row(other.suite, other.how, other.lines, other.functions, other.branches);
 }
@@ -129,7 +123,7 @@ std::string kernel_code_markdown(const KernelCoverage& coverage, const KernelCod
     figures.add(file);
     page += "| " + file.name + " |" + share_cells(figures, " ", " |") + "\n";
   }
-  page += "| all |" + share_cells(figures_of_all(coverage), " ", " |") + "\n\n";
+  page += "| all |" + share_cells(figures_of(coverage), " ", " |") + "\n\n";
   const auto unreached = unreached_code(coverage, code);
   page += explained_in_words(count_explained(unreached)) + "\n\n## Functions that no case enters\n\n";
   for (const UnreachedFunction& function : unreached)
@@ -165,8 +159,8 @@ std::string kernel_code_html(const KernelCoverage& coverage, const KernelCode& c
     page += fmt::format("<tr><td><a href=\"#{0}\">{0}</a></td>", xml_escaped(file.name)) +
             share_cells(figures, "<td class=\"n\">", "</td>") + "</tr>\n";
   }
-  page += "<tr><td>all</td>" + share_cells(figures_of_all(coverage), "<td class=\"n\">", "</td>") +
-          "</tr></table>\n";
+  page +=
+      "<tr><td>all</td>" + share_cells(figures_of(coverage), "<td class=\"n\">", "</td>") + "</tr></table>\n";
   for (const CodeFile& file : coverage.files) {
     page += fmt::format("<h2 id=\"{0}\">{0}</h2>\n", xml_escaped(file.name));
     for (const CodeFunction& function : file.functions) {

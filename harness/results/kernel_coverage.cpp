@@ -1,5 +1,6 @@
 #include "harness/results/kernel_coverage.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <map>
@@ -132,6 +133,34 @@ KernelCoverage read_kernel_coverage(const fs::path& folder) {
         for (const Json& number : *found->second)
           function.cases.insert(reached.at("cases").at(number.get<size_t>()).get<std::string>());
   return coverage;
+}
+
+void add_counts(KernelCoverage& coverage, const KernelCoverage& more) {
+  std::map<std::pair<std::string, std::string>, const CodeFunction*> others;
+  for (const CodeFile& file : more.files)
+    for (const CodeFunction& function : file.functions) others[{file.name, function.name}] = &function;
+  for (CodeFile& file : coverage.files)
+    for (CodeFunction& function : file.functions) {
+      const auto other = others.find({file.name, function.name});
+      if (other == others.end() || other->second->lines.size() != function.lines.size())
+        throw std::invalid_argument("the counters are of different code: " + function.name + " of " +
+                                    file.name);
+      function.count += other->second->count;
+      for (size_t i = 0; i < function.lines.size(); ++i) {
+        CodeLine& line = function.lines[i];
+        const CodeLine& again = other->second->lines[i];
+        line.count += again.count;
+        for (size_t b = 0; b < std::min(line.branches.size(), again.branches.size()); ++b)
+          line.branches[b] += again.branches[b];
+      }
+    }
+  coverage.subjects.insert(more.subjects.begin(), more.subjects.end());
+}
+
+CodeFigures figures_of(const KernelCoverage& coverage) {
+  CodeFigures all;
+  for (const CodeFile& file : coverage.files) all.add(file);
+  return all;
 }
 
 }  // namespace ovlcheck

@@ -30,6 +30,7 @@ struct CodeFile {
 };
 
 struct KernelCoverage {
+  std::string how = "the cases";  // it was come by
   std::set<std::string> subjects;
   std::vector<CodeFile> files;
 };
@@ -50,5 +51,11 @@ struct CodeFigures {
 // The tracefile of lcov (geninfo(1)) `coverage.info` in `folder`, its reached.json (KernelCounters) and the
 // sources in `folder`/source. Only the files that are there count: headers do not. Throws std::runtime_error.
 KernelCoverage read_kernel_coverage(const std::filesystem::path& folder);
+
+// Adds what was executed another time of the same code; the cases stay those of `coverage`. Throws
+// std::invalid_argument if it is other code.
+void add_counts(KernelCoverage& coverage, const KernelCoverage& more);
+
+CodeFigures figures_of(const KernelCoverage& coverage);
 
 }  // namespace ovlcheck

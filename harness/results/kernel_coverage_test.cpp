@@ -37,6 +37,18 @@ TEST(KernelCoverage, IsReadFromTheFolderOfCounters) {
   EXPECT_EQ(figures.branches.all, 2u);
 }
 
+TEST(KernelCoverage, OfSeveralTimesAddsUp) {
+  KernelCoverage one, other;
+  one.files = {{"dir.c", {{"f", 1, 1, {{2, "a", 1, {1, 0}}, {3, "b", 0, {}}}, {"g/a"}}}}};
+  other.files = {{"dir.c", {{"f", 1, 2, {{2, "a", 0, {0, 0}}, {3, "b", 5, {}}}, {"g/b"}}}}};
+  add_counts(one, other);
+  EXPECT_EQ(figures_of(one).lines.reached, 2u);
+  EXPECT_EQ(figures_of(one).branches.reached, 1u);
+  EXPECT_EQ(one.files[0].functions[0].cases, std::set<std::string>{"g/a"});
+  other.files[0].functions[0].name = "h";
+  EXPECT_THROW(add_counts(one, other), std::invalid_argument);
+}
+
 TEST(KernelCoverage, OfAFolderWithoutCountersIsRefused) {
   TestFolder folder;
   EXPECT_THROW(read_kernel_coverage(folder.path()), std::runtime_error);
