@@ -72,20 +72,16 @@ constexpr Named statx_attributes[] = {
     NAMED(STATX_ATTR_NODUMP),     NAMED(STATX_ATTR_ENCRYPTED), NAMED(STATX_ATTR_AUTOMOUNT),
     NAMED(STATX_ATTR_MOUNT_ROOT), NAMED(STATX_ATTR_VERITY),    NAMED(STATX_ATTR_DAX)};
 
-const std::map<std::string_view, std::span<const Named>> kinds = {{"open", open_flags},
-                                                                  {"resolve", resolve_flags},
-                                                                  {"rename", rename_flags},
-                                                                  {"at", at_flags},
-                                                                  {"fallocate", fallocate_flags},
-                                                                  {"prot", prot_flags},
-                                                                  {"map", map_flags},
-                                                                  {"xattr", xattr_flags},
-                                                                  {"lock", lock_flags},
-                                                                  {"access", access_flags},
-                                                                  {"whence", whences},
-                                                                  {"inotify", inotify_flags},
-                                                                  {"fsflag", inode_flags},
-                                                                  {"statx", statx_attributes}};
+constexpr Named advices[] = {NAMED(POSIX_FADV_NORMAL),   NAMED(POSIX_FADV_SEQUENTIAL),
+                             NAMED(POSIX_FADV_RANDOM),   NAMED(POSIX_FADV_WILLNEED),
+                             NAMED(POSIX_FADV_DONTNEED), NAMED(POSIX_FADV_NOREUSE)};
+
+const std::map<std::string_view, std::span<const Named>> kinds = {
+    {"advice", advices},        {"open", open_flags},     {"resolve", resolve_flags},
+    {"rename", rename_flags},   {"at", at_flags},         {"fallocate", fallocate_flags},
+    {"prot", prot_flags},       {"map", map_flags},       {"xattr", xattr_flags},
+    {"lock", lock_flags},       {"access", access_flags}, {"whence", whences},
+    {"inotify", inotify_flags}, {"fsflag", inode_flags},  {"statx", statx_attributes}};
 
 constexpr Named errnos[] = {
     NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),

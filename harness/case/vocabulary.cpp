@@ -25,7 +25,11 @@ std::vector<Operation> table() {
       {"chown", path, {"uid", "gid"}, {}},
       {"close", descriptor, {}, {}},
       {"copy_file_range", descriptors, {"size", "offsets"}, {"count"}},
+      {"dedupe", descriptors, {"size"}, {"count"}},
       {"enable_verity", descriptor, {}, {}},
+      {"fadvise", descriptor, {"advice"}, {}},
+      {"mountinfo", path, {}, {"options"}},
+      {"reconfigure", text, {}, {}},
       {"events", text, {}, {"events"}},
       {"execve", path, {"args"}, program_results},
       {"fallocate", descriptor, {"offset", "size", "mode"}, {}},
@@ -120,7 +124,7 @@ constexpr ConstantMember constant_members[] = {
     {"link", "flags", "at"},         {"setxattr", "flags", "xattr"},     {"lsetxattr", "flags", "xattr"},
     {"fsetxattr", "flags", "xattr"}, {"setflags", "flags", "fsflag"},    {"flock", "op", "lock"},
     {"fcntl_lock", "type", "lock"},  {"lease", "type", "lock"},          {"access", "mode", "access"},
-    {"access", "flags", "at"},       {"inotify", "mask", "inotify"}};
+    {"fadvise", "advice", "advice"}, {"access", "flags", "at"},          {"inotify", "mask", "inotify"}};
 
 }  // namespace
 

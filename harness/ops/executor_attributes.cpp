@@ -10,6 +10,7 @@
 #include "harness/ops/acl.h"
 #include "harness/ops/executor_context.h"
 #include "harness/ops/filesystem_type.h"
+#include "harness/ops/mounted_tree.h"
 
 namespace ovlcheck {
 namespace {
@@ -216,6 +217,19 @@ const std::map<std::string_view, OperationFunction>& attribute_operations() {
       {"setflags", setflags_operation},
       {"setxattr", by_path<set_xattr>},
       {"stat", stat_operation<true>},
+      {"mountinfo",
+       [](const Operands& operands) {
+         auto* tree = dynamic_cast<MountedTree*>(&operands.vfs);
+         if (!tree) return failure(kNotOffered);
+         const auto options = tree->mount_options(operands.at());
+         return options ? success({{"options", *options}}) : failure(options.error());
+       }},
+      {"reconfigure",
+       [](const Operands& operands) {
+         auto* tree = dynamic_cast<MountedTree*>(&operands.vfs);
+         if (!tree) return failure(kNotOffered);
+         return done(tree->reconfigure(operands.value == "ro"));
+       }},
       {"statfs", statfs_operation},
       {"statx", statx_operation},
       {"utimens", by_path<change_times>},

@@ -7,6 +7,7 @@
 
 #include "harness/case/vocabulary.h"
 #include "harness/ops/executor_context.h"
+#include "harness/ops/mounted_tree.h"
 
 namespace ovlcheck {
 namespace {
@@ -112,6 +113,14 @@ StepResult sendfile_operation(const Operands& operands) {
   return count ? success({{"count", *count}}) : failure(count.error());
 }
 
+StepResult dedupe_operation(const Operands& operands) {
+  auto* tree = dynamic_cast<MountedTree*>(&operands.vfs);
+  if (!tree) return failure(kNotOffered);
+  const auto count = tree->dedupe(operands.descriptor(0), operands.descriptor(1),
+                                  static_cast<size_t>(operands.number("size", 0)));
+  return count ? success({{"count", *count}}) : failure(count.error());
+}
+
 StepResult fiemap_operation(const Operands& operands) {
   const auto extents = operands.vfs.fiemap(operands.descriptor());
   if (!extents) return failure(extents.error());
@@ -214,8 +223,16 @@ const std::map<std::string_view, OperationFunction>& file_operations() {
       {"cat", cat_operation},
       {"close", close_operation},
       {"copy_file_range", copy_file_range_operation},
+      {"dedupe", dedupe_operation},
       {"enable_verity",
        [](const Operands& operands) { return done(operands.vfs.enable_verity(operands.descriptor())); }},
+      {"fadvise",
+       [](const Operands& operands) {
+         auto* tree = dynamic_cast<MountedTree*>(&operands.vfs);
+         if (!tree) return failure(kNotOffered);
+         return done(tree->fadvise(operands.descriptor(), static_cast<int>(operands.flags(
+                                                              "advice", "advice", "POSIX_FADV_NORMAL"))));
+       }},
       {"fallocate", fallocate_operation},
       {"fdatasync", sync_operation<SyncKind::data>},
       {"ficlone",

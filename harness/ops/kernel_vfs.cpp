@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,15 +17,18 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 
 #include "harness/ops/child.h"
 #include "harness/ops/confine.h"
 #include "harness/ops/directory.h"
 #include "harness/ops/faults.h"
 #include "harness/ops/inotify_names.h"
+#include "harness/ops/mounted_tree.h"
 #include "harness/ops/thread_place.h"
 
 namespace ovlcheck {
@@ -89,7 +93,34 @@ bool may_link_descriptors() {
          errno != ENOENT;
 }
 
-class KernelVfs : public Vfs {
+bool names_layer(const std::string& option) {
+  for (const char* name : {"lowerdir", "datadir", "upperdir=", "workdir="})
+    if (option.starts_with(name)) return true;
+  return false;
+}
+
+// What /proc/self/mountinfo shows of the overlay with that mount id, but its layers; others are not asked
+// for.
+Sys<std::vector<std::string>> overlay_options(uint64_t id) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    uint64_t number = 0;
+    std::string word, type, source, text;
+    if (!(words >> number) || number != id) continue;
+    while (words >> word && word != "-") {
+    }
+    if (!(words >> type >> source >> text) || type != "overlay") return failed(kNotOffered);
+    std::vector<std::string> options;
+    std::istringstream all(text);
+    for (std::string option; std::getline(all, option, ',');)
+      if (!names_layer(option)) options.push_back(option);
+    return options;
+  }
+  return failed(ENOENT);
+}
+
+class KernelVfs : public Vfs, public MountedTree {
  public:
   // The mounter has no `actor`; the programs it starts keep the process's credentials.
   KernelVfs(std::shared_ptr<SharedTree> tree, const Credentials* own, const Actor* actor)
@@ -325,6 +356,44 @@ class KernelVfs : public Vfs {
       const ssize_t count = ::sendfile(out, in, nullptr, size);
       if (count < 0) return failed(errno);
       return static_cast<size_t>(count);
+    });
+  }
+  Sys<size_t> dedupe(int from, int to, size_t size) override {
+    return here([&]() -> Sys<size_t> {
+      alignas(file_dedupe_range) std::array<char, sizeof(file_dedupe_range) + sizeof(file_dedupe_range_info)>
+          buffer{};
+      auto* range = reinterpret_cast<file_dedupe_range*>(buffer.data());
+      range->src_length = size;
+      range->dest_count = 1;
+      range->info[0].dest_fd = to;
+      if (::ioctl(from, FIDEDUPERANGE, range) != 0) return failed(errno);
+      if (range->info[0].status == FILE_DEDUPE_RANGE_DIFFERS) return failed(EBADE);
+      if (range->info[0].status < 0) return failed(-range->info[0].status);
+      return static_cast<size_t>(range->info[0].bytes_deduped);
+    });
+  }
+  Sys<void> fadvise(int fd, int advice) override {
+    return here([&]() -> Sys<void> {
+      if (const int error = ::posix_fadvise(fd, 0, 0, advice); error != 0) return failed(error);
+      return {};
+    });
+  }
+  Sys<std::vector<std::string>> mount_options(const At& at) override {
+    const auto id = here([&]() -> Sys<uint64_t> {
+      struct statx info;
+      if (::statx(at.dir, at.path.c_str(), is_descriptor(at) ? AT_EMPTY_PATH : 0, STATX_MNT_ID, &info) != 0)
+        return failed(errno);
+      return info.stx_mnt_id;
+    });
+    if (!id) return failed(id.error());
+    // There is no /proc in the tree.
+    if (const auto ok = go_home(); !ok) return failed(ok.error());
+    return overlay_options(*id);
+  }
+  Sys<void> reconfigure(bool read_only) override {
+    return here([&] {
+      const unsigned long flags = MS_REMOUNT | (read_only ? MS_RDONLY : 0);
+      return done(::mount(nullptr, "/", nullptr, flags, nullptr));
     });
   }
   Sys<std::vector<Extent>> fiemap(int fd) override {

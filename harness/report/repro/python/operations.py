@@ -90,6 +90,40 @@ def sendfile(source, target, size=0):
     return {"count": call("sendfile", target, source, None, size, result=ctypes.c_ssize_t)}
 
 
+#: dedupe
+def dedupe(source, target, size=0):
+    import fcntl, struct
+
+    buffer = bytearray(struct.pack("=QQHHIqQQiI", 0, size, 1, 0, 0, target, 0, 0, 0, 0))
+    fcntl.ioctl(source, 0xC0189436, buffer)
+    count, status = struct.unpack_from("=Qi", buffer, 40)
+    if status != 0:
+        raise OSError(errno.EBADE if status > 0 else -status, "not shared")
+    return {"count": count}
+
+
+#: fadvise
+def fadvise(file, advice=0):
+    os.posix_fadvise(file, 0, 0, advice)
+
+
+#: mountinfo
+def mountinfo(name, at=None):
+    # The innermost mount that the path is below.
+    where, found = os.path.realpath(path(name, at)), []
+    for line in open("/proc/self/mountinfo"):
+        point, options = line.split()[4], line.split()[-1]
+        if (where + "/").startswith(point.rstrip("/") + "/") and " - overlay " in line:
+            found = options.split(",")
+    layers = ("lowerdir", "datadir", "upperdir=", "workdir=")
+    return {"options": [option for option in found if not option.startswith(layers)]}
+
+
+#: reconfigure
+def reconfigure(how):
+    call("mount", None, path("/").encode(), None, 32 | (how == "ro"), None)  # MS_REMOUNT, MS_RDONLY
+
+
 #: fiemap
 def fiemap(file):
     import fcntl, struct
