@@ -3,6 +3,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/fsverity.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -392,6 +393,10 @@ class KernelVfs : public Vfs, public MountedTree {
   }
   Sys<void> reconfigure(bool read_only) override {
     return here([&] {
+      struct statfs info;
+      if (::statfs("/", &info) != 0) return Sys<void>(failed(errno));
+      // Others need not know that they are read-only.
+      if (info.f_type != OVERLAYFS_SUPER_MAGIC) return Sys<void>(failed(kNotOffered));
       const unsigned long flags = MS_REMOUNT | (read_only ? MS_RDONLY : 0);
       return done(::mount(nullptr, "/", nullptr, flags, nullptr));
     });
