@@ -69,6 +69,15 @@ void strip(Tree& node) {
   for (auto& [name, child] : node.children) strip(child);
 }
 
+// Says of steps that fail which of them copied something up on the reference all the same.
+void allow_copy_up(Json& steps, const std::vector<StepResult>& results) {
+  for (size_t i = 0; i < std::min(steps.size(), results.size()); ++i) {
+    const auto& touched = results[i].touched;
+    if (results[i].error != 0 && std::find(touched.begin(), touched.end(), "upper") != touched.end())
+      steps[i]["copies_up"] = true;
+  }
+}
+
 // The reference's tree as an expectation: bare, but for the attributes that differ.
 Tree expectation_of(const Tree& reference, const std::vector<TreeDifference>& differences) {
   Tree expected = reference;
@@ -209,7 +218,10 @@ std::optional<Finding> finding_from(const Json& given, Duel& duel) {
   finding.test["title"] = words_of(c.steps) + ": " + claim_of(verdicts.outcome);
   finding.test["clauses"] = {clause_of(c.steps.back().op, last)};
   complete(finding.test, c, verdicts);
-  finding.trouble = trouble_of(finding.test, verdicts);
+  // Only steps that are expected to fail are watched for what they leave in upper.
+  const Verdicts watched = duel.run(finding.test);
+  allow_copy_up(finding.test["steps"], watched.reference.steps);
+  finding.trouble = trouble_of(finding.test, watched);
   return finding;
 }
 
