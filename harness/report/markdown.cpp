@@ -65,17 +65,30 @@ std::string table_of(const std::string& case_name) {
   return case_name.substr(0, case_name.find('['));
 }
 
+// The first names, and how many more there are.
+std::string some_of(const std::vector<std::string>& names, size_t most) {
+  const size_t shown = std::min(names.size(), most);
+  std::string words = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
+  if (shown < names.size()) words += fmt::format(" and {} more", names.size() - shown);
+  return words;
+}
+
 // The variants of one case that deviate, e.g. "`copy-up/data`: `[write]`, `[append]`".
 std::string names_in_words(const std::vector<const Outcome*>& variants) {
   if (variants.size() == 1) return code(variants[0]->case_name);
   std::vector<std::string> names;
   for (const Outcome* outcome : variants)
     names.push_back(code(outcome->case_name.substr(table_of(outcome->case_name).size())));
-  const size_t shown = std::min<size_t>(names.size(), 8);
-  std::string words = fmt::format("{}: {}", code(table_of(variants[0]->case_name)),
-                                  fmt::join(names.begin(), names.begin() + shown, ", "));
-  if (shown < names.size()) words += fmt::format(" and {} more", names.size() - shown);
-  return words;
+  return code(table_of(variants[0]->case_name)) + ": " + some_of(names, 8);
+}
+
+// What a baseline lists, by reason: which cases, without their variants.
+std::string known_in_words(const std::string& reason, const std::vector<const Outcome*>& outcomes) {
+  std::vector<std::string> names;
+  for (const Outcome* outcome : outcomes)
+    if (auto name = code(table_of(outcome->case_name)); names.empty() || names.back() != name)
+      names.push_back(std::move(name));
+  return fmt::format("    - known ({}): {} {}\n", outcomes.size(), escape(reason), some_of(names, 12));
 }
 
 // What is wrong in variants of one case. All of them are named, the first is told in full.
@@ -92,7 +105,6 @@ std::string finding_in_words(const std::vector<const Outcome*>& variants) {
     if (!outcome.reason.empty()) words += ", " + escape(outcome.reason);
   }
   std::string text = "    - " + words + '\n';
-  if (is_known(outcome)) text += "        - known: " + escape(outcome.listed) + '\n';
   for (const Deviation& deviation : outcome.deviations)
     text += "        - " + deviation_in_words(deviation) + '\n';
   return text;
@@ -115,9 +127,12 @@ class Footnotes {
                      [](const Outcome* a, const Outcome* b) { return a->case_name < b->case_name; });
     text_ += fmt::format("\n[^{}]: {} on {}:\n\n", ++count_, escape(group), escape(subject));
     std::map<std::pair<std::string, Verdict>, std::vector<const Outcome*>> tables;
+    std::map<std::string, std::vector<const Outcome*>> known;
     for (const Outcome* outcome : it->second)
-      tables[{table_of(outcome->case_name), outcome->verdict}].push_back(outcome);
+      (is_known(*outcome) ? known[outcome->listed] : tables[{table_of(outcome->case_name), outcome->verdict}])
+          .push_back(outcome);
     for (const auto& [table, variants] : tables) text_ += finding_in_words(variants);
+    for (const auto& [reason, outcomes] : known) text_ += known_in_words(reason, outcomes);
     return fmt::format("[^{}]", count_);
   }
 

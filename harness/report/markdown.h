@@ -7,8 +7,8 @@
 
 namespace ovlcheck {
 
-// Host and suite, then groups x subjects; what deviates in a cell is told in its footnote, variants of one case
-// (`a/b[...]`) by the first of them.
+// Host and suite, then groups x subjects; what deviates in a cell is told in its footnote: by the first of the
+// variants of a case (`a/b[...]`), and what a baseline lists by its reason.
 std::string markdown_report(const Run& run);
 
 }  // namespace ovlcheck
