@@ -49,6 +49,9 @@ std::string own_program();
 // it was built from.
 std::string shipped_folder(const std::string& name);
 
+// Into the file, or to standard output if it is "". Throws std::system_error.
+void write_output(const std::string& file, const std::string& text);
+
 // Which cases a command is about; shared by run, list and show.
 struct CaseSelection {
   std::vector<std::string> paths;    // files and folders; empty = the cases that come with the program

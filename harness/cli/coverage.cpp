@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -48,12 +47,6 @@ int coverage(const CoverageOptions& options) {
   return unexplained(seen, errnos).empty() ? kAsExpected : kDeviations;
 }
 
-void put(const std::string& page, const std::string& output) {
-  if (output.empty()) return fmt::print("{}", page);
-  std::ofstream out(output, std::ios::trunc);
-  if (!(out << page << std::flush)) throw std::runtime_error("cannot write " + output);
-}
-
 // What was counted with faults joins what was counted without, whose figures stay to be seen.
 void add_faults(const std::string& folder, KernelCoverage& seen, KernelCode& code) {
   const CodeFigures alone = figures_of(seen);
@@ -67,16 +60,15 @@ int kernel_coverage(const CoverageOptions& options) {
   KernelCoverage seen = read_kernel_coverage(options.kernel);
   const auto cases = options.selection.load();
   if (!options.function.empty()) {
-    put(kernel_function_text(seen, options.function, cases), options.output);
+    write_output(options.output, kernel_function_text(seen, options.function, cases));
     return kAsExpected;
   }
   const auto file = case_folder(options) / "kernel-code.json";
   KernelCode code = std::filesystem::exists(file) ? load_kernel_code(file.string()) : KernelCode{};
   if (!options.faults.empty()) add_faults(options.faults, seen, code);
-  put(options.format == "html"       ? kernel_code_html(seen, code, cases)
-      : options.format == "markdown" ? kernel_code_markdown(seen, code)
-                                     : kernel_code_text(seen, code),
-      options.output);
+  write_output(options.output, options.format == "html"       ? kernel_code_html(seen, code, cases)
+                               : options.format == "markdown" ? kernel_code_markdown(seen, code)
+                                                              : kernel_code_text(seen, code));
   const auto wrong = wrong_explanations(seen, code);
   for (const auto& sentence : wrong) fmt::print(stderr, "{}: {}\n", file.string(), sentence);
   return wrong.empty() ? kAsExpected : kDeviations;

@@ -51,17 +51,6 @@ std::string bench_report(const std::vector<std::string>& folders, const std::str
   throw std::invalid_argument("measurements are told as terminal, markdown or html");
 }
 
-void write(const std::string& file, const std::string& text) {
-  if (file.empty()) {
-    fmt::print("{}", text);
-    return;
-  }
-  std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) throw std::system_error(errno, std::generic_category(), "cannot write " + file);
-}
-
 }  // namespace
 
 void add_report(CLI::App& app, int& status) {
@@ -79,8 +68,8 @@ void add_report(CLI::App& app, int& status) {
   command->add_option("--output", *output, "File to write instead of standard output")->type_name("FILE");
   command->callback([runs, format, output, &status] {
     status = kAsExpected;
-    if (holds_bench(runs->front())) return write(*output, bench_report(*runs, *format));
-    write(*output, formats().at(*format)(load_runs(*runs)));
+    if (holds_bench(runs->front())) return write_output(*output, bench_report(*runs, *format));
+    write_output(*output, formats().at(*format)(load_runs(*runs)));
   });
 }
 

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <fstream>
 #include <memory>
 #include <system_error>
 
@@ -22,10 +21,8 @@ struct ReproOptions {
 };
 
 void write_script(const std::string& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out || chmod(file.c_str(), 0755) != 0)
+  write_output(file, text);
+  if (chmod(file.c_str(), 0755) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot write " + file);
 }
 

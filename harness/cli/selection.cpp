@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -5,12 +6,23 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <system_error>
 
 #include "harness/case/pattern.h"
 #include "harness/case/problem.h"
 #include "harness/cli/commands.h"
 
 namespace ovlcheck {
+
+void write_output(const std::string& file, const std::string& text) {
+  if (file.empty()) return fmt::print("{}", text);
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out) throw std::system_error(errno, std::generic_category(), "cannot write " + file);
+}
+
 std::string own_program() {
   char path[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path);

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
 
 #include "harness/cli/commands.h"
@@ -64,14 +63,7 @@ int shrink(const ShrinkOptions& options) {
   const Json file = case_file(
       "shrunk", "Deviations of " + options.subject + " from " + options.reference + ", shrunk.", small);
   const std::string text = file.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  if (options.output.empty()) {
-    fmt::print("{}", text);
-    return kDeviations;
-  }
-  std::ofstream out(options.output);
-  out << text;
-  out.close();
-  if (!out) throw std::runtime_error("cannot write " + options.output);
+  write_output(options.output, text);
   return kDeviations;
 }
 

@@ -57,7 +57,7 @@ class Page {
   // "a/b, a/c (4)": tables by their name before the bracket.
   static std::string names(const std::vector<std::string>& cases) {
     std::map<std::string, size_t> counts;
-    for (const auto& name : cases) ++counts[name.substr(0, name.find('['))];
+    for (const auto& name : cases) ++counts[table_of(name)];
     std::string all;
     for (const auto& [name, count] : counts)
       all += (all.empty() ? "" : ", ") + name + (count > 1 ? fmt::format(" ({})", count) : "");

@@ -60,11 +60,6 @@ std::string deviation_in_words(const Deviation& deviation) {
   return fmt::format("{}: {}", words, fmt::join(parts, ", "));
 }
 
-// The name of the case that a table was expanded from: "a/b" of "a/b[c,d]".
-std::string table_of(const std::string& case_name) {
-  return case_name.substr(0, case_name.find('['));
-}
-
 // The first names, and how many more there are.
 std::string some_of(const std::vector<std::string>& names, size_t most) {
   const size_t shown = std::min(names.size(), most);

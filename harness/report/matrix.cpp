@@ -89,6 +89,10 @@ std::string cell_text(const Cell& cell) {
   return cell.none() ? "-" : fmt::format("{}/{}", cell.pass, cell.applicable);
 }
 
+std::string table_of(const std::string& case_name) {
+  return case_name.substr(0, case_name.find('['));
+}
+
 std::string group_of(const std::string& case_name) {
   return case_name.substr(0, case_name.find('/'));
 }

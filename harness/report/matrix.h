@@ -46,6 +46,8 @@ std::vector<Finding> findings_of(const Run& run);
 std::string cell_text(const Cell& cell);
 // "rename" of "rename/lower-dir-is-exdev".
 std::string group_of(const std::string& case_name);
+// "copy-up/data" of "copy-up/data[write]": the case that a table was expanded from.
+std::string table_of(const std::string& case_name);
 // "step 3" of "/steps/2", "step 3.1.2" of "/steps/2/parallel/0/1"; other places as they are.
 std::string place_in_words(const std::string& where);
 

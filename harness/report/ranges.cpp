@@ -7,6 +7,7 @@
 #include <set>
 
 #include "harness/case/pattern.h"
+#include "harness/report/matrix.h"
 #include "harness/report/releases.h"
 
 namespace ovlcheck {
@@ -54,8 +55,7 @@ class Ranges {
   std::string ranges() const {
     std::map<std::pair<std::string, std::string>, Tallies> rows;  // case without its variant, range
     for (const Case& c : cases_)
-      if (!c.requires_.kernel.empty())
-        count(c.name(), "", rows[{c.name().substr(0, c.name().find('[')), c.requires_.kernel}]);
+      if (!c.requires_.kernel.empty()) count(c.name(), "", rows[{table_of(c.name()), c.requires_.kernel}]);
     std::string table, narrow, wrong;
     for (const auto& [row, seen] : rows) {
       const auto& [name, range] = row;

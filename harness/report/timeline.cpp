@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "harness/report/matrix.h"
 #include "harness/report/releases.h"
 
 namespace ovlcheck {
@@ -146,8 +147,7 @@ std::string changes_page(const Run& run, const std::vector<Case>& cases) {
     std::set<std::string> ranges;
     collect_ranges(c.json, ranges);
     if (!ranges.empty()) {
-      const std::string name = c.name().substr(0, c.name().find('['));
-      const std::string head = "`" + name + "` " + c.title + " | " + joined(ranges);
+      const std::string head = "`" + table_of(c.name()) + "` " + c.title + " | " + joined(ranges);
       auto& row = by_head[head];
       if (row.empty()) heads.push_back(head);
       row.insert(row.end(), found->second.begin(), found->second.end());
