@@ -106,6 +106,9 @@ std::vector<std::string> worker_arguments(const WorkerOptions& options) {
 WorkerProcess::WorkerProcess(asio::io_context& context, const std::string& program,
                              const std::vector<std::string>& arguments, OnLine on_line, OnEnd on_end)
     : state_(std::make_shared<State>(context, std::move(on_line), std::move(on_end))) {
+  // A worker that ends while it is written to (a step took too long) must not take this process along:
+  // write() fails with EPIPE then. Programs of cases get the signal back (harness/ops/child.cpp).
+  (void)signal(SIGPIPE, SIG_IGN);
   error_code error;
   auto child = process::default_process_launcher()(context.get_executor(), error, program, arguments,
                                                    process::process_stdio{state_->to, state_->from, {}});
