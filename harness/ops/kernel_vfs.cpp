@@ -18,11 +18,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <set>
-#include <sstream>
 
 #include "harness/ops/child.h"
 #include "harness/ops/confine.h"
@@ -92,33 +90,6 @@ bool may_link_descriptors() {
   const Fd other(::memfd_create("probe", MFD_CLOEXEC));
   return !other || ::linkat(other.get(), "", AT_FDCWD, ".ovlcheck-probe", AT_EMPTY_PATH) == 0 ||
          errno != ENOENT;
-}
-
-bool names_layer(const std::string& option) {
-  for (const char* name : {"lowerdir", "datadir", "upperdir=", "workdir="})
-    if (option.starts_with(name)) return true;
-  return false;
-}
-
-// What /proc/self/mountinfo shows of the overlay with that mount id, but its layers; others are not asked
-// for.
-Sys<std::vector<std::string>> overlay_options(uint64_t id) {
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    uint64_t number = 0;
-    std::string word, type, source, text;
-    if (!(words >> number) || number != id) continue;
-    while (words >> word && word != "-") {
-    }
-    if (!(words >> type >> source >> text) || type != "overlay") return failed(kNotOffered);
-    std::vector<std::string> options;
-    std::istringstream all(text);
-    for (std::string option; std::getline(all, option, ',');)
-      if (!names_layer(option)) options.push_back(option);
-    return options;
-  }
-  return failed(ENOENT);
 }
 
 class KernelVfs : public Vfs, public MountedTree {

@@ -1,6 +1,7 @@
 // MountedTree: what a Vfs offers beside its operations if it is a real mount of this kernel.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,9 @@ class MountedTree {
   // The whole mount, while it is in use.
   virtual Sys<void> reconfigure(bool read_only) = 0;
 };
+
+// What /proc/self/mountinfo shows of the overlay with that mount id, but its layers; kNotOffered if it is no
+// overlay, ENOENT if there is no such mount.
+Sys<std::vector<std::string>> overlay_options(uint64_t id);
 
 }  // namespace ovlcheck
