@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "harness/ops/fd.h"
+#include "harness/run/namespaces.h"
 
 namespace ovlcheck {
 namespace {
@@ -118,7 +119,7 @@ void fill(const std::string& host, const HostView& view) {
 }  // namespace
 
 void enter_host_view(const HostView& view) {
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) broken("make mounts private");
+  make_mounts_private();
   // The new root may be mounted over it.
   const Fd scratch(view.scratch.empty() ? -1 : open(view.scratch.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!view.scratch.empty() && !scratch) broken("open " + view.scratch);

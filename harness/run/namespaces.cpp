@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <stdexcept>
 #include <vector>
 
 #include "harness/run/host_view.h"
@@ -118,6 +120,15 @@ void block_signals() {
 void unblock_signals() {
   const sigset_t set = waited_for();
   (void)sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void make_mounts_private() {
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return;
+  throw std::runtime_error(std::string("make mounts private: ") + std::strerror(errno) +
+                           (errno == EINVAL
+                                ? " (is this a chroot? its root must be a mount: mount --bind DIR DIR, "
+                                  "then pivot_root or a container)"
+                                : ""));
 }
 
 Birth clone_into_namespaces(UserNamespace user) {

@@ -36,6 +36,10 @@ struct Birth {
 // root unless `none`. It dies with the parent. The caller must be single-threaded.
 Birth clone_into_namespaces(UserNamespace user);
 
+// No mount of this mount namespace is seen in another one from now on. Throws std::runtime_error, with the
+// remedy where "/" is the root of a chroot and no mount.
+void make_mounts_private();
+
 // For the parent: waits for the child and calls `clean` when it and all its namespace are gone; SIGTERM and
 // SIGHUP end it early. Ends the process with the child's status.
 [[noreturn]] void wait_outside(pid_t child, const std::function<void()>& clean);

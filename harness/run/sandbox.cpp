@@ -125,7 +125,7 @@ std::string mount_scratch_disk(const std::string& fs) {
   if (geteuid() != 0) throw std::runtime_error("--scratch-fs " + fs + " needs to be run by root");
   const auto disk = make_disk(fs);
   if (unshare(CLONE_NEWNS) != 0) broken("unshare of the mount namespace");
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) broken("make mounts private");
+  make_mounts_private();
   for (const char* directory : {"/mnt", "/media", "/srv"}) {
     if (access(directory, F_OK) != 0) continue;
     mount_image(disk->fd(), fs, directory, ImageUse::read_write);
