@@ -1,5 +1,7 @@
 // Kernel versions and ranges of them.
 #include <charconv>
+#include <optional>
+#include <sstream>
 
 #include "harness/case/case.h"
 #include "harness/case/problem.h"
@@ -39,27 +41,34 @@ bool holds(int order, std::string_view relation) {
   return order != 0;
 }
 
+// One comparison, e.g. ">=5.11"; empty if it is none.
+std::optional<bool> comparison_holds(const std::vector<long>& version, std::string_view comparison) {
+  const std::string_view relation = comparison.substr(0, comparison.find_first_of("0123456789"));
+  const std::vector<long> bound = leading_numbers(comparison.substr(relation.size()));
+  const bool known = relation == ">=" || relation == "<=" || relation == ">" || relation == "<" ||
+                     relation == "==" || relation == "!=";
+  if (!known || bound.empty()) return std::nullopt;
+  return holds(version.empty() ? 1 : compare(version, bound), relation);
+}
+
 }  // namespace
 
 bool version_in_range(const std::string& version, const std::string& range) {
+  if (range.empty()) return true;
   const std::vector<long> numbers = leading_numbers(version);
-  bool all_hold = true;
-  std::string_view rest = range;
-  while (!rest.empty()) {
-    const size_t blank = rest.find(' ');
-    const std::string_view comparison = rest.substr(0, blank);
-    rest.remove_prefix(blank == rest.npos ? rest.size() : blank + 1);
-    if (comparison.empty()) continue;
-
-    const std::string_view relation = comparison.substr(0, comparison.find_first_of("0123456789"));
-    const std::vector<long> bound = leading_numbers(comparison.substr(relation.size()));
-    const bool known = relation == ">=" || relation == "<=" || relation == ">" || relation == "<" ||
-                       relation == "==" || relation == "!=";
-    if (!known || bound.empty())
-      throw BadCase("", "\"" + range + "\" is not a range of versions such as \">=5.11 <6.8\"");
-    all_hold = all_hold && holds(numbers.empty() ? 1 : compare(numbers, bound), relation);
+  bool any = false, all = true;
+  std::istringstream words(range);
+  for (std::string word; words >> word;) {
+    if (word == "||") {
+      any = any || all;
+      all = true;
+      continue;
+    }
+    const std::optional<bool> one = comparison_holds(numbers, word);
+    if (!one) throw BadCase("", "\"" + range + "\" is not a range of versions such as \">=5.11 <6.8\"");
+    all = all && *one;
   }
-  return all_hold;
+  return any || all;
 }
 
 }  // namespace ovlcheck
