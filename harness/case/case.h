@@ -107,7 +107,7 @@ std::vector<Case> load_cases(const std::vector<std::string>& paths);
 Case without_kernel_range(Case c);
 
 // Does "5.11" <= version etc. hold? `range` is a list of comparisons separated by blanks, all of which must
-// hold, or several such lists: ">=6.12.117 <6.13 || >=6.18". `version` is a release as of uname(2); only its
+// hold, or several such lists: ">=6.12.117 <6.13 or >=6.18". `version` is a release as of uname(2); only its
 // leading numbers count, and of those as many as the bound has: 6.8.3 is "<=6.8". A version without numbers
 // is newer than all. Throws BadCase (pointer empty) on a malformed range.
 bool version_in_range(const std::string& version, const std::string& range);

@@ -118,10 +118,10 @@ TEST(Version, Ranges) {
   EXPECT_TRUE(version_in_range("6.8.3", "==6.8"));
   EXPECT_TRUE(version_in_range("6.8.3", "!=6.8.2"));
   EXPECT_TRUE(version_in_range("6", ">=6.0"));
-  EXPECT_TRUE(version_in_range("6.12.117+deb13", ">=6.12.117 <6.13 || >=6.18"));
-  EXPECT_TRUE(version_in_range("7.0", ">=6.12.117 <6.13 || >=6.18"));
-  EXPECT_FALSE(version_in_range("6.12.3", ">=6.12.117 <6.13 || >=6.18"));
-  EXPECT_FALSE(version_in_range("6.13", ">=6.12.117 <6.13 || >=6.18"));
+  EXPECT_TRUE(version_in_range("6.12.117+deb13", ">=6.12.117 <6.13 or >=6.18"));
+  EXPECT_TRUE(version_in_range("7.0", ">=6.12.117 <6.13 or >=6.18"));
+  EXPECT_FALSE(version_in_range("6.12.3", ">=6.12.117 <6.13 or >=6.18"));
+  EXPECT_FALSE(version_in_range("6.13", ">=6.12.117 <6.13 or >=6.18"));
   EXPECT_TRUE(version_in_range("6.1", ""));
 }
 

@@ -59,7 +59,7 @@ bool version_in_range(const std::string& version, const std::string& range) {
   bool any = false, all = true;
   std::istringstream words(range);
   for (std::string word; words >> word;) {
-    if (word == "||") {
+    if (word == "or") {
       any = any || all;
       all = true;
       continue;
