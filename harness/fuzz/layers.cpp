@@ -1,8 +1,6 @@
 // userlay over hostile layers. The bytes are read as commands that make files with marks in an upper and two
 // lower layers; then every operation is tried on every name, and the layers are looked at: lower ones must be
 // as before.
-#include "harness/ops/layers.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -14,8 +12,8 @@
 #include <string>
 
 #include "adapters/userspace/userlay/userlay.h"
+#include "harness/fuzz/place.h"
 #include "harness/fuzz/targets.h"
-#include "harness/ops/fd.h"
 
 namespace ovlcheck {
 namespace {
@@ -24,43 +22,6 @@ constexpr const char* kLayers[] = {"upper", "lower0", "lower1"};
 constexpr const char* kNames[] = {"a", "b", "c", "d", "a/a", "a/b", "b/a", "b/c", "c/d", "d/d"};
 constexpr const char* kMarks[] = {"opaque",   "redirect", "origin", "impure", "nlink",
                                   "metacopy", "whiteout", "uuid",   "upper",  "protattr"};
-
-// A directory in memory that is gone with the object.
-class Place {
- public:
-  Place() {
-    if (mkdtemp(path_.data()) == nullptr) std::abort();
-  }
-  ~Place() {
-    Fd fd(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd || !remove_below(fd.get()) || rmdir(path_.c_str()) != 0) std::abort();
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = "/dev/shm/ovlcheck-fuzz-XXXXXX";
-};
-
-// Takes bytes off the front; zeroes at the end.
-class Bytes {
- public:
-  explicit Bytes(std::string_view bytes) : left_(bytes) {}
-  unsigned next() {
-    if (left_.empty()) return 0;
-    const auto byte = static_cast<unsigned char>(left_.front());
-    left_.remove_prefix(1);
-    return byte;
-  }
-  std::string text(size_t size) {
-    const std::string_view part = left_.substr(0, size);
-    left_.remove_prefix(part.size());
-    return std::string(part);
-  }
-  bool empty() const { return left_.empty(); }
-
- private:
-  std::string_view left_;
-};
 
 // Errors are the fuzzer's own fault: a file where a directory should be, a mark on a link.
 void make_node(const std::string& path, unsigned kind, const std::string& text) {
@@ -125,11 +86,6 @@ void exercise(userlay::Overlay& overlay, userlay::NodeId parent, const std::stri
   (void)overlay.rmdir(parent, name + "r");
   (void)overlay.unlink(parent, name + "r");
   if (auto made = overlay.mkdir(caller, parent, name, 0755)) overlay.forget(made->node, 1);
-}
-
-uint64_t print_of(const std::string& directory) {
-  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return fd ? fingerprint(fd.get(), Notice::everything) : 0;
 }
 
 }  // namespace

@@ -75,11 +75,9 @@ void fuzz_worker(std::string_view bytes) {
 }  // namespace
 
 const std::map<std::string, FuzzTarget>& fuzz_targets() {
-  static const std::map<std::string, FuzzTarget> all = {{"cases", fuzz_cases},
-                                                        {"results", fuzz_results},
-                                                        {"events", fuzz_events},
-                                                        {"worker", fuzz_worker},
-                                                        {"layers", fuzz_layers}};
+  static const std::map<std::string, FuzzTarget> all = {{"cases", fuzz_cases},   {"results", fuzz_results},
+                                                        {"events", fuzz_events}, {"worker", fuzz_worker},
+                                                        {"layers", fuzz_layers}, {"requests", fuzz_requests}};
   return all;
 }
 

@@ -41,6 +41,8 @@ int empty(int fd) {
       if (!below && below.error() == EACCES && ::fchmodat(fd, name, 0700, 0) == 0)
         below = open_directory(fd, name);
       error = below ? empty(below->get()) : below.error();
+      // May be listed, but not entered.
+      if (below && error == EACCES && ::fchmod(below->get(), 0700) == 0) error = empty(below->get());
       if (error == 0) error = unlink_node(fd, name, AT_REMOVEDIR);
     }
     if (error != 0 && first == 0) first = error;

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "adapters/userspace/daemon/request_form.h"
+
 namespace userlay {
 namespace {
 
@@ -101,13 +103,32 @@ Request noted(const char* buffer, size_t size) {
   return request;
 }
 
+// Nobody waits for an answer to these.
+bool unanswered(uint32_t opcode) {
+  return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
+         opcode == FUSE_NOTIFY_REPLY;
+}
+
+void refuse(int fd, const Request& request) {
+  if (unanswered(request.opcode)) return;
+  fuse_out_header header{};
+  header.unique = request.unique;
+  header.error = -EINVAL;
+  (void)send(fd, header, nullptr, nullptr);  // fails only if nobody waits any more
+}
+
 // Hands requests on to libfuse, except for those answered here.
 ssize_t read_request(int fd, void* buffer, size_t size, void* service) {
   for (;;) {
     const ssize_t got = ::read(fd, buffer, size);
     if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) return got;
-    current = noted(static_cast<const char*>(buffer), static_cast<size_t>(got));
-    if (current.opcode != FUSE_TMPFILE || got < static_cast<ssize_t>(sizeof(TmpfileRequest))) return got;
+    const auto* const bytes = static_cast<const char*>(buffer);
+    current = noted(bytes, static_cast<size_t>(got));
+    if (!well_formed(bytes, static_cast<size_t>(got))) {
+      refuse(fd, current);
+      continue;
+    }
+    if (current.opcode != FUSE_TMPFILE) return got;
     TmpfileRequest request;
     std::memcpy(&request, buffer, sizeof request);
     answer_tmpfile(fd, *static_cast<Service*>(service), request);
@@ -157,12 +178,12 @@ ssize_t splice_request(int from, off_t* from_offset, int to, off_t* to_offset, s
 
 }  // namespace
 
-int watch_channel(fuse_session* session) {
+int watch_channel(fuse_session* session, int fd) {
   fuse_custom_io io{};
   io.read = read_request;
   io.writev = write_answer;
   io.splice_send = splice_request;
-  return fuse_session_custom_io(session, &io, fuse_session_fd(session));
+  return fuse_session_custom_io(session, &io, fd);
 }
 
 }  // namespace userlay

@@ -83,7 +83,7 @@ int serve(fuse_session* session, const CommandLine& line) {
   if (fuse_set_signal_handlers(session) != 0) return complain("cannot set signal handlers");
   if (fuse_session_mount(session, absolute(line.mount_point).c_str()) != 0)
     return complain("cannot mount on " + line.mount_point);
-  if (watch_channel(session) != 0) {
+  if (watch_channel(session, fuse_session_fd(session)) != 0) {
     fuse_session_unmount(session);
     return complain("cannot read requests");
   }

@@ -240,9 +240,9 @@ Result<std::unique_ptr<File>> Core::open(const Caller& caller, NodeId id, int fl
   const NodePtr& node = *found;
   if (node->is_dir()) return tl::unexpected(EISDIR);
   if (node->type == S_IFLNK) return tl::unexpected(ELOOP);
-  if (node->type == S_IFSOCK) return tl::unexpected(ENXIO);
+  if (!node->is_regular()) return tl::unexpected(ENXIO);
   const bool changes = mutant("reading-copies-up") || (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-  if (node->is_regular() && changes) {
+  if (changes) {
     if (read_only_) return tl::unexpected(EROFS);
     {
       std::shared_lock lock(tree_);

@@ -241,7 +241,8 @@ class Overlay {
   Result<void> rename(NodeId parent, const std::string& name, NodeId new_parent, const std::string& new_name,
                       unsigned flags);
 
-  // open(2) flags without O_CREAT and O_EXCL; O_TRUNC truncates. O_PATH is not for this call.
+  // open(2) flags without O_CREAT and O_EXCL; O_TRUNC truncates. O_PATH is not for this call. ENXIO for
+  // fifos, sockets and devices, which are no business of layers.
   Result<std::unique_ptr<File>> open(const Caller& caller, NodeId node, int flags);
   // EEXIST when the name exists, whatever the flags.
   Result<OpenedFile> create(const Caller& caller, NodeId parent, const std::string& name, int flags,
