@@ -120,7 +120,7 @@ void Table::drop(const Json& except) {
     std::vector<std::pair<size_t, size_t>> pattern;
     for (const auto& [name, value] : combination.items()) {
       const auto axis =
-          std::find_if(axes_.begin(), axes_.end(), [&](const Axis& a) { return a.name == name; });
+          std::find_if(axes_.begin(), axes_.end(), [&key = name](const Axis& a) { return a.name == key; });
       std::vector<std::string_view> known;
       if (axis == axes_.end()) {
         for (const Axis& a : axes_) known.push_back(a.name);

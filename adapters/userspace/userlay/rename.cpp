@@ -287,9 +287,10 @@ Result<void> Core::rename(NodeId parent, const std::string& name, NodeId new_par
       if (node && node->is_regular() && !node->upper) large.push_back(node);
     }
   }
-  // Data is copied without the lock; then everything is looked at again.
+  // Data is copied without the lock; then everything is looked at again. EEXIST: the name was removed or
+  // replaced meanwhile, which shows then.
   for (const NodePtr& node : large) {
-    if (auto r = copy_up(node, CopyData::kNone); !r) return r;
+    if (auto r = copy_up(node, CopyData::kNone); !r && r.error() != EEXIST) return r;
   }
   std::unique_lock lock(tree_);
   auto move = plan_move(parent, name, new_parent, new_name, flags);

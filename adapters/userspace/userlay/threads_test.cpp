@@ -1,5 +1,6 @@
 // Many threads on one overlay: nothing is lost, and what is left on disk is what was seen.
 #include <atomic>
+#include <barrier>
 #include <random>
 #include <thread>
 
@@ -71,6 +72,34 @@ TEST(Threads, ChurnLeavesWhatItShows) {
   const auto kernel =
       with_kernel_overlay(options, layers.dir / "merged", [&] { return real_tree(layers.dir / "merged"); });
   EXPECT_EQ(difference(kernel.value_or(seen), seen), "");
+}
+
+TEST(Threads, OneOfRenameAndUnlinkFindsTheName) {
+  constexpr int kRounds = 30;
+  Layers layers(1);
+  for (int i = 0; i < kRounds; ++i) put(layers.lower() / std::to_string(i), std::string(1 << 20, 'l'));
+  auto overlay = mount(layers.options(marks()));
+  ASSERT_NE(overlay, nullptr);
+  std::barrier together(2);
+  std::vector<int> renamed(kRounds), unlinked(kRounds);
+  const auto go = [&](std::vector<int>& results, auto call) {
+    Paths p(*overlay);
+    for (int i = 0; i < kRounds; ++i) {
+      together.arrive_and_wait();
+      results[static_cast<std::size_t>(i)] = call(p, std::to_string(i));
+    }
+  };
+  std::thread other(
+      [&] { go(renamed, [](Paths& p, const std::string& name) { return p.rename(name, name + "r"); }); });
+  // Later, while the file's data is copied for the rename.
+  go(unlinked, [](Paths& p, const std::string& name) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    return p.unlink(name);
+  });
+  other.join();
+  for (std::size_t i = 0; i < kRounds; ++i)
+    EXPECT_TRUE((renamed[i] == 0 && unlinked[i] == ENOENT) || (renamed[i] == ENOENT && unlinked[i] == 0))
+        << i << ": " << renamed[i] << ", " << unlinked[i];
 }
 
 TEST(Threads, ConcurrentFirstWritesCopyUpOnce) {
