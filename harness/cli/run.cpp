@@ -18,6 +18,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
 #include "harness/ops/filesystem_type.h"
+#include "harness/run/lower_file_systems.h"
 
 namespace ovlcheck {
 namespace {
@@ -62,7 +63,7 @@ SubjectRequest subject_request(const std::string& name) {
 void check_file_systems(const RunOptions& options) {
   if (!options.scratch.empty() && !options.scratch_fs.empty())
     throw std::invalid_argument("--scratch and --scratch-fs exclude each other");
-  if (!options.lower_fs.empty() && options.privilege != "root")
+  if (is_image(options.lower_fs) && options.privilege != "root")
     throw std::invalid_argument("--lower-fs " + options.lower_fs +
                                 " needs --privilege root: a user namespace cannot mount images");
   for (const auto& [option, fs] :
@@ -140,7 +141,7 @@ SuiteRequest request_from(const RunOptions& options) {
     pool.subjects.push_back({"mount-command", *options.mount_command});
   }
   if (options.staged && !options.lower_fs.empty())
-    throw std::invalid_argument("--staged and --lower-fs exclude each other: images hold one case");
+    throw std::invalid_argument("--staged and --lower-fs exclude each other: they hold one case");
   pool.staged = options.staged;
   if (!options.attach.merged.empty()) attach(options, pool);
   if (pool.subjects.empty())
@@ -200,9 +201,10 @@ void add_run(CLI::App& app, int& status) {
       ->check(CLI::IsMember({"tmpfs", "ext4", "xfs", "btrfs"}));
   command
       ->add_option("--lower-fs", options->lower_fs,
-                   "Make read-only images of the lower layers; with --privilege root")
+                   "Put every lower layer on a file system of its own: a tmpfs or, with --privilege root, a "
+                   "read-only image")
       ->type_name("FS")
-      ->check(CLI::IsMember(image_file_systems()));
+      ->check(CLI::IsMember(lower_file_systems()));
   command
       ->add_option(
           "--show", options->shown,

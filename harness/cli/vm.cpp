@@ -23,6 +23,7 @@ struct VmOptions {
   MachineSelection machines;
   std::vector<std::string> subjects = {"kernel"};
   std::vector<std::string> file_systems = {"tmpfs"};
+  std::string lower_fs;  // "" = lower layers are where the others are
   std::vector<std::string> privileges = {"root", "userns"};
   bool host = false, check_ranges = false;
   bool faults = false;
@@ -37,6 +38,10 @@ std::string name_at(const std::string& subject, const std::string& release, cons
   const size_t colon = std::min(subject.find(':'), subject.size());
   return subject.substr(0, colon) + "@" + release + "/" + fs + (privilege == "root" ? "" : "/" + privilege) +
          subject.substr(colon);
+}
+
+std::string scratch_of(const VmOptions& options, const std::string& fs) {
+  return fs + (options.lower_fs.empty() ? "" : "/lowers-" + options.lower_fs);
 }
 
 void check_options(const VmOptions& options) {
@@ -58,9 +63,10 @@ void add_machine(const VmOptions& options, const Machine& machine,
                  const std::shared_ptr<KernelCounters>& counters, std::vector<SubjectRequest>& subjects) {
   each_place(options, options.file_systems, [&](const auto& fs, const auto& privilege, const auto& subject) {
     SubjectRequest request;
-    request.name = name_at(subject, machine.release, fs + (options.faults ? "/faults" : ""), privilege);
+    const std::string place = scratch_of(options, fs) + (options.faults ? "/faults" : "");
+    request.name = name_at(subject, machine.release, place, privilege);
     request.inside = subject;
-    request.sandbox = SandboxRequest{privilege_from_name(privilege), ""};
+    request.sandbox = SandboxRequest{privilege_from_name(privilege), "", "", options.lower_fs};
     request.open = [machine, fs, faults = options.faults, counted = CountedRun{counters, request.name}](
                        boost::asio::io_context& context, const WorkerOptions& worker,
                        WorkerChannel::OnLine on_line, WorkerChannel::OnEnd on_end) {
@@ -77,9 +83,9 @@ void add_host(const VmOptions& options, std::vector<SubjectRequest>& subjects) {
   if (uname(&system) != 0) throw std::runtime_error("uname failed");
   each_place(options, {"tmpfs"}, [&](const auto& fs, const auto& privilege, const auto& subject) {
     SubjectRequest request;
-    request.name = name_at(subject, system.release, fs, privilege);
+    request.name = name_at(subject, system.release, scratch_of(options, fs), privilege);
     request.inside = subject;
-    request.sandbox = SandboxRequest{privilege_from_name(privilege), ""};
+    request.sandbox = SandboxRequest{privilege_from_name(privilege), "", "", options.lower_fs};
     subjects.push_back(std::move(request));
   });
 }
@@ -125,6 +131,11 @@ void add_vm(CLI::App& app, int& status) {
       ->delimiter(',')
       ->capture_default_str()
       ->type_name("NAME,...");
+  command
+      ->add_option("--lower-fs", options->lower_fs,
+                   "Put every lower layer on a file system of its own: a tmpfs")
+      ->type_name("FS")
+      ->check(CLI::IsMember({"tmpfs"}));
   command->add_option("--privilege", options->privileges, "root, userns, or both")
       ->delimiter(',')
       ->capture_default_str()

@@ -42,7 +42,7 @@ class Reader {
   }
 
   BaselineEntry entry(const Json& json, const std::string& pointer) const {
-    only(json, pointer, {"cases", "outcome", "reason", "link", "versions"});
+    only(json, pointer, {"cases", "outcome", "reason", "link", "versions", "fs"});
     BaselineEntry entry;
     if (!json.contains("cases") || !json["cases"].is_array() || json["cases"].empty())
       refuse(pointer, "needs the member \"cases\", an array of names or patterns");
@@ -60,6 +60,7 @@ class Reader {
     entry.reason = text(json, pointer, "reason", true);
     entry.link = text(json, pointer, "link", false);
     entry.versions = text(json, pointer, "versions", false);
+    entry.fs = text(json, pointer, "fs", false);
     return entry;
   }
 
@@ -72,10 +73,12 @@ std::string version_number(const std::string& version) {
   return version.substr(version.find_last_of(' ') + 1);
 }
 
-const BaselineEntry* entry_for(const Baseline& baseline, const std::string& version, const Outcome& outcome) {
+const BaselineEntry* entry_for(const Baseline& baseline, const SubjectInfo& subject, const Outcome& outcome) {
   for (const auto& entry : baseline.entries) {
     if (deviates(outcome) && entry.verdict != outcome.verdict) continue;
-    if (!entry.versions.empty() && !version_in_range(version_number(version), entry.versions)) continue;
+    if (!entry.versions.empty() && !version_in_range(version_number(subject.version), entry.versions))
+      continue;
+    if (subject.fs.find(entry.fs) == subject.fs.npos) continue;
     if (std::any_of(entry.cases.begin(), entry.cases.end(),
                     [&](const auto& pattern) { return matches_case(pattern, outcome.case_name); }))
       return &entry;
@@ -113,6 +116,7 @@ void write_baseline(const std::filesystem::path& file, const Baseline& baseline)
     Json one = {{"outcome", verdict_name(entry.verdict)}, {"reason", entry.reason}};
     if (!entry.link.empty()) one["link"] = entry.link;
     if (!entry.versions.empty()) one["versions"] = entry.versions;
+    if (!entry.fs.empty()) one["fs"] = entry.fs;
     one["cases"] = entry.cases;
     json["entries"].push_back(std::move(one));
   }
@@ -130,18 +134,18 @@ std::filesystem::path baseline_file(const std::filesystem::path& folder, const s
   return {};
 }
 
-void apply(const Baseline& baseline, const std::string& version, Outcome& outcome) {
+void apply(const Baseline& baseline, const SubjectInfo& subject, Outcome& outcome) {
   if (outcome.verdict == Verdict::skip) return;
-  if (const BaselineEntry* entry = entry_for(baseline, version, outcome))
+  if (const BaselineEntry* entry = entry_for(baseline, subject, outcome))
     outcome.listed = entry->reason + (entry->link.empty() ? "" : " (" + entry->link + ")");
 }
 
 size_t accept(Baseline& baseline, const Run& run, const std::string& subject, const std::string& reason,
               const std::string& link, const std::vector<std::string>& patterns) {
   std::map<Verdict, std::vector<std::string>> added;
-  std::string version;
+  SubjectInfo info;
   for (const auto& one : run.subjects)
-    if (one.name == subject) version = one.version;
+    if (one.name == subject) info = one;
   size_t count = 0;
   for (const auto& outcome : run.outcomes) {
     const bool chosen =
@@ -150,12 +154,11 @@ size_t accept(Baseline& baseline, const Run& run, const std::string& subject, co
         });
     if (outcome.subject != subject || !deviates(outcome) || is_known(outcome) || !chosen) continue;
     // The run may be older than the list, or made without it.
-    if (entry_for(baseline, version, outcome)) continue;
+    if (entry_for(baseline, info, outcome)) continue;
     added[outcome.verdict].push_back(outcome.case_name);
     ++count;
   }
-  for (auto& [verdict, cases] : added)
-    baseline.entries.push_back({std::move(cases), verdict, reason, link, ""});
+  for (auto& [verdict, cases] : added) baseline.entries.push_back({std::move(cases), verdict, reason, link});
   return count;
 }
 

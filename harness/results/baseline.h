@@ -14,9 +14,10 @@ namespace ovlcheck {
 struct BaselineEntry {
   std::vector<std::string> cases;  // names or patterns (see harness/case/pattern.h)
   Verdict verdict = Verdict::fail;
-  std::string reason;    // one sentence; required
-  std::string link;      // to the upstream report, "" none
-  std::string versions;  // of the subject, e.g. ">=1.10 <1.14"; "" all
+  std::string reason;         // one sentence; required
+  std::string link;           // to the upstream report, "" none
+  std::string versions = {};  // of the subject, e.g. ">=1.10 <1.14"; "" all
+  std::string fs = {};        // what SubjectInfo::fs contains, e.g. "lowers tmpfs"; "" any
 };
 
 struct Baseline {
@@ -34,8 +35,8 @@ void write_baseline(const std::filesystem::path& file, const Baseline& baseline)
 std::filesystem::path baseline_file(const std::filesystem::path& folder, const std::string& subject);
 
 // Sets `listed` of an outcome that the baseline speaks of: one that deviates as listed, or one that passes.
-// `version` is the subject's ("fuse-overlayfs 1.10"; its last word counts).
-void apply(const Baseline& baseline, const std::string& version, Outcome& outcome);
+// Of the subject's version ("fuse-overlayfs 1.10") the last word counts.
+void apply(const Baseline& baseline, const SubjectInfo& subject, Outcome& outcome);
 
 // The baseline with entries for all deviations of `run`'s subject that it does not list yet, one per verdict,
 // all for `reason`. Returns how many cases were added.

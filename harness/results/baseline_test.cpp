@@ -40,8 +40,9 @@ Outcome outcome(const std::string& name, Verdict verdict) {
   return result;
 }
 
-Outcome applied(const Baseline& baseline, Outcome result, const std::string& version = "fs 1.10") {
-  apply(baseline, version, result);
+Outcome applied(const Baseline& baseline, Outcome result, const std::string& version = "fs 1.10",
+                const std::string& fs = "tmpfs") {
+  apply(baseline, {"fs", version, "root", fs, ""}, result);
   return result;
 }
 
@@ -86,11 +87,18 @@ TEST_F(BaselineFiles, WithoutAReasonAreRefused) {
             "/entries/0: unknown member \"case\"");
 }
 
+TEST(BaselineApply, IsForSomeFileSystems) {
+  const Baseline baseline{"fs", {{{"reads/a"}, Verdict::fail, "one number for all", "", "", "lowers"}}};
+  EXPECT_FALSE(is_known(applied(baseline, outcome("reads/a", Verdict::fail))));
+  EXPECT_TRUE(
+      is_known(applied(baseline, outcome("reads/a", Verdict::fail), "fs 1.10", "ext4, lowers tmpfs")));
+}
+
 TEST(Accepting, ListsWhatIsNotListedYet) {
   ovlcheck::Run run;
   run.outcomes = {outcome("links/any", Verdict::fail), outcome("reads/a", Verdict::fail),
                   outcome("reads/b", Verdict::pass), outcome("reads/c", Verdict::crash)};
-  apply(kBaseline, "fs 1.10", run.outcomes[0]);
+  run.outcomes[0] = applied(kBaseline, run.outcomes[0]);
   Baseline baseline = kBaseline;
   EXPECT_EQ(accept(baseline, run, "fs", "why", "", {"reads"}), 2u);
   ASSERT_EQ(baseline.entries.size(), 3u);

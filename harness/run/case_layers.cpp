@@ -21,7 +21,7 @@ CaseLayers::CaseLayers(const Case& c, Adapter& adapter, const Sandbox& sandbox, 
       sandbox_(sandbox),
       stage_(stage),
       staged_name_(staged_name(c)),
-      images_(sandbox.environment().lower_fs) {}
+      lower_file_systems_(sandbox.environment().lower_fs) {}
 
 void CaseLayers::prepare() {
   if (stage_) return find_staged();
@@ -66,6 +66,7 @@ void CaseLayers::find_staged() {
 
 void CaseLayers::add_layer(std::vector<std::string>& group, const std::string& name, const Tree& tree) {
   make_directory(name);
+  if (sandbox_.environment().lower_fs == "tmpfs") mount_empty(name);
   build(name, tree, true);
   make_read_only(name);
   names_.push_back((&group == &dirs_.data ? "data[" : "lower[") + std::to_string(group.size()) + "]");
@@ -133,12 +134,20 @@ void CaseLayers::build(const std::string& directory, const Tree& tree, bool enco
   }
 }
 
+void CaseLayers::mount_empty(const std::string& directory) {
+  try {
+    lower_file_systems_.mount_empty(dirs_.path + "/" + directory);
+  } catch (const std::runtime_error& cannot) {
+    throw Stop{End::skip, cannot.what()};
+  }
+}
+
 void CaseLayers::make_read_only(const std::string& directory) {
   const std::string& fs = sandbox_.environment().lower_fs;
-  if (fs.empty()) return;
+  if (!is_image(fs)) return;
   std::string lost;
   try {
-    lost = images_.replace(dirs_.dir, directory, dirs_.path + "/" + directory);
+    lost = lower_file_systems_.replace(dirs_.dir, directory, dirs_.path + "/" + directory);
   } catch (const std::runtime_error& cannot) {
     throw Stop{End::skip, cannot.what()};
   }

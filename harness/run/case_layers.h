@@ -9,7 +9,7 @@
 
 #include "adapters/adapter.h"
 #include "harness/case/case.h"
-#include "harness/run/lower_images.h"
+#include "harness/run/lower_file_systems.h"
 #include "harness/run/sandbox.h"
 #include "harness/run/stage.h"
 
@@ -40,6 +40,7 @@ class CaseLayers {
   void make_directory(const std::string& name) const;
   void build(const std::string& directory, const Tree& tree, bool encoded) const;
   // Puts it on a file system of its own where lower layers shall lie on one.
+  void mount_empty(const std::string& directory);
   void make_read_only(const std::string& directory);
 
   // One number per layer in names(): equal = nothing changed.
@@ -61,7 +62,7 @@ class CaseLayers {
   const std::string staged_name_;
   Fd directory_;
   LayerDirs dirs_;
-  LowerImages images_;
+  LowerFileSystems lower_file_systems_;
   std::vector<std::string> names_;
   std::map<std::string, Fd> descriptors_;
 };

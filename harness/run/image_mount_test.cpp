@@ -103,6 +103,27 @@ TEST_F(ImageMount, GivesWorkersAnotherFileSystem) {
   EXPECT_EQ(samefs.reason, "needs all layers on one file system");
 }
 
+TEST(ScratchFs, GivesEveryLowerLayerATmpfsOfItsOwn) {
+  PoolRequest request;
+  request.program = OVLCHECK_PROGRAM;
+  request.subjects = {{"kernel", ""}};
+  request.sandbox.lower_fs = "tmpfs";
+  const auto kernel = probe(request).front();
+  if (!kernel.missing.empty()) GTEST_SKIP() << kernel.missing;
+  EXPECT_EQ(kernel.fs, "tmpfs, lowers tmpfs");
+  Session session(request, request.subjects.front());
+  const Outcome outcome =
+      session.run(case_from_json(Json::parse(R"({"id": "a", "title": "t", "clauses": ["X-1"],
+      "lower": [{"f": "old"}, {"g": "old"}],
+      "steps": [{"stat": "f", "as": "f"}, {"stat": "g", "as": "g"}, {"put": "f", "data": "new"},
+                {"offline": "lower[0]", "steps": [{"stat": "f", "as": "first", "expect": {"nlink": 1}}]},
+                {"offline": "lower[1]", "steps": [{"stat": "g", "expect": {"dev": {"differs_from": "first.dev"}}}]},
+                {"offline": "upper", "steps": [{"stat": "f", "expect": {"dev": {"differs_from": "first.dev"}}}]}],
+      "after": {"lower[0]": {"f": "old"}, "lower[1]": {"g": "old"}}})"),
+                                 "fs", ""));
+  EXPECT_EQ(outcome.verdict, Verdict::pass) << outcome.reason;
+}
+
 TEST(ScratchFs, NeedsRealRootForLowerImages) {
   PoolRequest request;
   request.program = OVLCHECK_PROGRAM;

@@ -14,6 +14,7 @@
 
 #include "adapters/fuse/daemon.h"
 #include "harness/ops/fd.h"
+#include "harness/run/lower_file_systems.h"
 
 namespace ovlcheck {
 namespace {
@@ -129,7 +130,7 @@ std::optional<std::string> unmet_requirement(const Case& c, const Adapter& adapt
     if (need.starts_with("fs:") && need.substr(3) != environment.fs)
       return "needs a scratch directory on " + need.substr(3);
   }
-  if (!environment.lower_fs.empty() && changes_lower(c.steps))
+  if (is_image(environment.lower_fs) && changes_lower(c.steps))
     return "changes a lower layer, which is a read-only image of " + environment.lower_fs;
   if (!environment.user_xattrs && c.json.dump().find("\"user.") != std::string::npos)
     return environment.fs + " of Linux " + environment.kernel + " keeps no user.* attributes";

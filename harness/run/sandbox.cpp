@@ -28,6 +28,7 @@
 #include "harness/ops/layers.h"
 #include "harness/run/host_view.h"
 #include "harness/run/image_mount.h"
+#include "harness/run/lower_file_systems.h"
 #include "harness/run/namespaces.h"
 
 namespace ovlcheck {
@@ -188,7 +189,7 @@ Sandbox::Sandbox(SandboxRequest request) {
     throw;
   }
   open_scratch();
-  if (!request.lower_fs.empty() && environment_.privilege != "root")
+  if (is_image(request.lower_fs) && environment_.privilege != "root")
     throw std::runtime_error("--lower-fs " + request.lower_fs +
                              " needs --privilege root: only real root can mount images");
   environment_.lower_fs = request.lower_fs;
@@ -210,7 +211,7 @@ bool Sandbox::enter_namespaces(const SandboxRequest& request) {
   bool viewed = false;
   const auto view = [&] {
     if (viewed || unshare(CLONE_NEWNS) != 0) return viewed;
-    enter_host_view({request.shown, path_, !request.lower_fs.empty()});
+    enter_host_view({request.shown, path_, is_image(request.lower_fs)});
     return viewed = true;
   };
   Birth birth;
@@ -235,7 +236,7 @@ bool Sandbox::enter_namespaces(const SandboxRequest& request) {
   }
   if (birth.child > 0) wait_outside(birth.child, [this] { discard_directory(); });
   entered_ = true;
-  if (!viewed) enter_host_view({request.shown, path_, !request.lower_fs.empty()});
+  if (!viewed) enter_host_view({request.shown, path_, is_image(request.lower_fs)});
   settle_inside();
   return true;
 }

@@ -27,7 +27,8 @@ struct SandboxRequest {
   // Work on a new file system of this kind ("ext4", "xfs", "btrfs") in a file in memory; "" or "tmpfs" = see
   // `scratch`. Needs to be run by root, whatever the privilege.
   std::string scratch_fs;
-  // Lower layers become images of this kind ("erofs", "squashfs"); "" = directories. Needs real root.
+  // Lower layers are file systems of their own, of this kind; "" = directories. "erofs" and "squashfs", which
+  // are images, need real root; "tmpfs" does not.
   std::string lower_fs;
   std::vector<std::string> shown = {};  // folders of the host to be seen besides the system's
   bool disposable =

@@ -85,7 +85,7 @@ class Baselines {
 
   void add(const SubjectInfo& subject) {
     const auto file = folder_.empty() ? std::filesystem::path() : baseline_file(folder_, subject.name);
-    if (!file.empty()) known_[subject.name] = {read_baseline(file), subject.version};
+    if (!file.empty()) known_[subject.name] = {read_baseline(file), subject};
   }
   void mark(Outcome& outcome) const {
     if (const auto found = known_.find(outcome.subject); found != known_.end())
@@ -94,7 +94,7 @@ class Baselines {
 
  private:
   std::filesystem::path folder_;
-  std::map<std::string, std::pair<Baseline, std::string>> known_;
+  std::map<std::string, std::pair<Baseline, SubjectInfo>> known_;
 };
 
 size_t operations_in(const std::vector<Step>& steps) {

@@ -101,7 +101,8 @@ int serve(fuse_session* session, const CommandLine& line) {
 }
 
 // Whoever was unmounted just now may still be ending and have its layers in use.
-Result<std::unique_ptr<Overlay>> mount_layers(const MountSpec& spec) {
+Result<std::unique_ptr<Overlay>> mount_layers(MountSpec spec) {
+  spec.one_device = true;
   constexpr int kTries = 50;
   for (int tries = 1;; ++tries) {
     auto overlay = Overlay::mount(spec);

@@ -298,6 +298,7 @@ class Core {
   int data_layers_ = 0;
   std::optional<sys::Uuid> own_uuid_;  // of this overlay, kept in upper
   int fs_count_ = 0;                   // different file systems, upper's place included
+  bool one_device_ = false;            // see MountSpec
   int xino_bits_ = -1;                 // 0: all layers on one file system; -1: numbers are not unified
   bool read_only_ = false;
   bool no_xattr_ = false;

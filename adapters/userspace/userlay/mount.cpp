@@ -204,7 +204,7 @@ Result<void> Core::assign_fsids() {
   }
   if (fs_count_ - (has_upper ? 0 : 1) == 1) {
     xino_bits_ = 0;
-  } else if (options_.xino == XinoMode::kOff) {
+  } else if (options_.xino == XinoMode::kOff && !one_device_) {
     xino_bits_ = -1;
   } else {
     // With 32-bit inode numbers everywhere the kernel takes 32 bits; otherwise just enough for the fsid.
@@ -277,6 +277,7 @@ Result<void> Core::set_up(const MountSpec& spec) {
   if (options_.nfs_export) return tl::unexpected(EINVAL);
 
   read_only_ = spec.read_only || !spec.upper;
+  one_device_ = spec.one_device;
   if (work_base_) {
     if (auto r = claim(*layers_[0].root, claimed_upper_); !r) return r;
     if (auto r = claim(*work_base_, claimed_work_); !r) return r;

@@ -70,6 +70,9 @@ struct MountSpec {
   std::optional<LayerDir> upper;
   std::optional<LayerDir> work;
   bool read_only = false;  // the `ro` mount flag
+  // Who serves this can show one st_dev only: where layers are on several file systems, xino=off, which
+  // gives each a device number of its own, unifies inode numbers as xino=on does instead.
+  bool one_device = false;
   Options options;
 };
 

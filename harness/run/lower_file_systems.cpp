@@ -1,4 +1,4 @@
-#include "harness/run/lower_images.h"
+#include "harness/run/lower_file_systems.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -44,14 +44,30 @@ Tree look_at(int dir, const std::string& name) {
 
 }  // namespace
 
-LowerImages::LowerImages(std::string fs) : fs_(std::move(fs)) {}
+std::vector<std::string> lower_file_systems() {
+  std::vector<std::string> all = image_file_systems();
+  all.insert(all.begin(), "tmpfs");
+  return all;
+}
 
-LowerImages::~LowerImages() {
+bool is_image(const std::string& fs) {
+  return !fs.empty() && fs != "tmpfs";
+}
+
+LowerFileSystems::LowerFileSystems(std::string fs) : fs_(std::move(fs)) {}
+
+LowerFileSystems::~LowerFileSystems() {
   // What still uses one keeps it alive, out of sight; the loop device goes with its last user.
   for (; !mounted_.empty(); mounted_.pop_back()) (void)umount2(mounted_.back().c_str(), MNT_DETACH);
 }
 
-std::string LowerImages::replace(int dir, const std::string& name, const std::string& path) {
+void LowerFileSystems::mount_empty(const std::string& path) {
+  if (mount(fs_.c_str(), path.c_str(), fs_.c_str(), 0, "mode=0755") != 0)
+    throw std::runtime_error("mount of a " + fs_ + ": " + std::strerror(errno));
+  mounted_.push_back(path);
+}
+
+std::string LowerFileSystems::replace(int dir, const std::string& name, const std::string& path) {
   const Tree before = look_at(dir, name);
   const auto image = make_image(fs_, path);
   mount_image(image->fd(), fs_, path, ImageUse::read_only);
