@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -89,13 +90,14 @@ struct Request {
   uint64_t unique = 0;
   uint32_t opcode = 0;
   uint64_t offered = 0;  // by FUSE_INIT: the kernel's features
+  bool others_waited = false;
 };
 thread_local Request current;
 
 Request noted(const char* buffer, size_t size) {
   fuse_in_header header;
   std::memcpy(&header, buffer, sizeof header);
-  Request request{header.unique, header.opcode, 0};
+  Request request{header.unique, header.opcode};
   if (fuse_init_in init; header.opcode == FUSE_INIT && size >= sizeof header + sizeof init) {
     std::memcpy(&init, buffer + sizeof header, sizeof init);
     request.offered = init.flags | (init.flags & FUSE_INIT_EXT ? uint64_t{init.flags2} << 32 : 0);
@@ -157,8 +159,25 @@ void add_features(fuse_init_out& answer, Service& service) {
   }
 }
 
+// Of closing a file nobody waits for the answer: what comes next may come from the same process.
+bool somebody_waits_for(const Request& request) {
+  return request.opcode != FUSE_RELEASE && request.opcode != FUSE_RELEASEDIR;
+}
+
+// Asked of a few answers only, as it is a system call.
+bool more_to_read(int fd) {
+  constexpr unsigned kEvery = 8;
+  thread_local unsigned answers = 0;
+  if (++answers % kEvery != 0) return false;
+  pollfd ready{fd, POLLIN, 0};
+  return ::poll(&ready, 1, 0) > 0;
+}
+
 ssize_t write_answer(int fd, iovec* parts, int count, void* service) {
   const auto& header = *static_cast<const fuse_out_header*>(parts[0].iov_base);
+  // Afterwards the one who gets this answer may have asked for more.
+  if (header.unique == current.unique && somebody_waits_for(current))
+    current.others_waited = more_to_read(fd);
   if (header.unique == current.unique && header.error == 0) {
     if (auto* init = part<fuse_init_out>(parts, count); init && current.opcode == FUSE_INIT)
       add_features(*init, *static_cast<Service*>(service));
@@ -184,6 +203,10 @@ int watch_channel(fuse_session* session, int fd) {
   io.writev = write_answer;
   io.splice_send = splice_request;
   return fuse_session_custom_io(session, &io, fd);
+}
+
+bool others_waited() {
+  return current.others_waited;
 }
 
 }  // namespace userlay

@@ -12,4 +12,7 @@ namespace userlay {
 // Service. To be called between fuse_session_mount() and the loop. Returns 0 or a negative errno.
 int watch_channel(fuse_session* session, int fd);
 
+// Whether another request was waiting when this thread gave its last answer.
+bool others_waited();
+
 }  // namespace userlay

@@ -61,11 +61,36 @@ TEST_F(DaemonLife, UnmountsAtASignalAndLosesNothing) {
         << signal << read("said");
 }
 
+TEST_F(DaemonLife, EndsAtOnceWhenItIsUnmounted) {
+  EXPECT_EQ(script("cd $base; $program -f -o $layers merged & daemon=$!\n"
+                   "until mountpoint -q $m; do sleep 0.02; done\n"
+                   "ls $m\n"
+                   "umount $m\n"
+                   "timeout 0.7 tail --pid=$daemon -s 0.05 -f /dev/null"),
+            0)
+      << read("said");
+}
+
+TEST_F(DaemonLife, ServesManyAtOnce) {
+  ASSERT_EQ(start(), 0) << read("said");
+  EXPECT_EQ(script("for i in 1 2 3 4 5 6 7 8; do (\n"
+                   "  for n in 1 2 3 4 5 6 7 8 9 10; do\n"
+                   "    mkdir $m/d$i.$n; echo $i.$n >$m/d$i.$n/f; test $(cat $m/d$i.$n/f) = $i.$n\n"
+                   "    test $(ls $m/d$i.$n) = f; mv $m/d$i.$n/f $m/f$i.$n; rmdir $m/d$i.$n\n"
+                   "  done\n"
+                   ") & all=\"$all $!\"; done\n"
+                   "for one in $all; do wait $one; done\n"
+                   "test $(cat $m/f?.* | sort -u | wc -l) = 80"),
+            0)
+      << read("said");
+}
+
 TEST_F(DaemonLife, AnOrdinaryUserMountsAndUnmounts) {
   if (shell("test -u \"$(command -v fusermount3)\"") != 0) GTEST_SKIP() << "fusermount3 is not for everybody";
   ASSERT_EQ(shell("chown -R 65534:65534 '" + base_.string() + "'"), 0);
   fs::create_directory(base_ / "dev");
-  // The checkout may lie where others cannot look. Where the device is for root alone, another one is put over it, for this script alone.
+  // The checkout may lie where others cannot look. Where the device is for root alone, another one is put
+  // over it, for this script alone.
   EXPECT_EQ(script("cp $program $base/userlay\n"
                    "mount -t tmpfs none $base/dev\n"
                    "mknod -m 666 $base/dev/fuse c 10 229\n"

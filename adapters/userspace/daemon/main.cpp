@@ -1,5 +1,6 @@
 // userlay: Linux overlayfs as a FUSE file system.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 
 #include "adapters/userspace/daemon/channel.h"
 #include "adapters/userspace/daemon/command_line.h"
+#include "adapters/userspace/daemon/loop.h"
 #include "adapters/userspace/daemon/operations.h"
 #include "adapters/userspace/userlay/userlay.h"
 
@@ -46,6 +48,13 @@ void raise_file_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) std::perror("userlay: limit of open files");
+}
+
+// Memory grows by a page at a time where each thread has its own, and each page stops all threads for a
+// moment. Best effort, as it is about speed only.
+void share_memory() {
+  (void)mallopt(M_ARENA_MAX, 1);
+  (void)mallopt(M_TOP_PAD, 1 << 20);
 }
 
 struct SessionDeleter {
@@ -89,12 +98,7 @@ int serve(fuse_session* session, const CommandLine& line) {
   }
   read_ahead(line.mount_point);
   int status = 1;
-  if (fuse_daemonize(line.foreground ? 1 : 0) == 0) {
-    std::unique_ptr<fuse_loop_config, void (*)(fuse_loop_config*)> config(fuse_loop_cfg_create(),
-                                                                          fuse_loop_cfg_destroy);
-    fuse_loop_cfg_set_clone_fd(config.get(), 1);
-    status = fuse_session_loop_mt(session, config.get()) < 0 ? 1 : 0;
-  }
+  if (fuse_daemonize(line.foreground ? 1 : 0) == 0) status = serve_requests(session) < 0 ? 1 : 0;
   fuse_session_unmount(session);
   fuse_remove_signal_handlers(session);
   return status;
@@ -136,6 +140,7 @@ int run(int argc, char** argv) {
   const auto spec = parse_options(line->overlay_options);
   if (!spec) return complain("bad option in " + line->overlay_options + ": " + std::strerror(spec.error()));
   raise_file_limit();
+  share_memory();
   (void)umask(0);
   auto overlay = mount_layers(*spec);
   if (!overlay)

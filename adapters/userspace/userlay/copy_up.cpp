@@ -244,6 +244,15 @@ class Temporary {
   bool armed_ = true;
 };
 
+// What was copied ends where the source ends, unless that is a hole. ftruncate(2) is a transaction of its
+// own.
+Result<void> set_size(int file, off_t size) {
+  auto st = sys::stat(file);
+  if (!st) return forward(st);
+  if (st->st_size == size) return {};
+  return ok_or_errno(::ftruncate(file, size));
+}
+
 Result<void> fill_file(const At* source, int target, off_t size, bool sync) {
   if (size == 0 || !source || mutant("copy-up-empty")) return {};
   auto from = sys::reopen(*source, O_RDONLY);
@@ -288,7 +297,7 @@ Result<void> Core::copy_up_to(const NodePtr& node, CopyData data, PreparedCopy* 
       file = std::move(*fresh);
       if (auto r = fill_file(data_at, file.get(), size, !volatile_mount()); !r) return r;
     }
-    if (::ftruncate(file.get(), size) < 0) return last_error();
+    if (auto r = set_size(file.get(), size); !r) return r;
     const At at{share(std::move(file)), ""};
     if (auto r = copy_metadata(node, *st, *source, at, data, with_origin); !r) return r;
     if (options_.fsync == FsyncMode::kStrict && ::fsync(at.fd()) < 0) return last_error();
@@ -310,7 +319,7 @@ Result<void> Core::copy_up_to(const NodePtr& node, CopyData data, PreparedCopy* 
     if (auto r = make_real(temp.at(), like, 0600, node->is_regular() ? &file : nullptr); !r) return r;
     if (node->is_regular()) {
       if (auto r = fill_file(data_at, file.get(), size, !volatile_mount()); !r) return r;
-      if (::ftruncate(file.get(), size) < 0) return last_error();
+      if (auto r = set_size(file.get(), size); !r) return r;
     }
     if (auto r = copy_metadata(node, *st, *source, temp.at(), data, with_origin); !r) return r;
     now = sys::stat(temp.at());

@@ -221,17 +221,6 @@ Result<std::vector<RawEntry>> read_directory(const At& at, bool quiet, std::size
   }
 }
 
-std::optional<Uuid> fs_uuid(int fd) {
-  struct {
-    std::uint8_t length;
-    std::uint8_t bytes[16];
-  } answer{};
-  if (::ioctl(fd, _IOR(0x15, 0, decltype(answer)), &answer) < 0) return std::nullopt;
-  Uuid uuid{};
-  if (answer.length <= uuid.size()) std::memcpy(uuid.data(), answer.bytes, answer.length);
-  return uuid;
-}
-
 bool is_plain_fs(int fd) {
   constexpr unsigned kXfsMagic = 0x58465342;
   constexpr unsigned kErofsMagic = 0xE0F5E1E2;
