@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::size_t kBuffer = 256 * 1024;
 constexpr std::size_t kChunk = 64 * 1024 * 1024;
-// Up to here reading and writing is faster than a copy within the kernel, which goes page by page.
-constexpr off_t kSmall = 4 * 1024 * 1024;
 
 enum class Method { kCopyRange, kSendfile, kReadWrite };
 
@@ -25,7 +23,7 @@ bool unsupported(int error) {
 
 class Copier {
  public:
-  Copier(int source, int target, Method method) : source_(source), target_(target), method_(method) {}
+  Copier(int source, int target) : source_(source), target_(target) {}
 
   // Copies [from, end). Stops early at the end of a source that shrank.
   Result<void> range(off_t from, off_t end) {
@@ -59,7 +57,7 @@ class Copier {
   }
 
   Result<std::size_t> read_write(off_t at, std::size_t length) {
-    if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(kBuffer);
+    if (!buffer_) buffer_ = std::make_unique<char[]>(kBuffer);
     const ssize_t got = ::pread(source_, buffer_.get(), length, at);
     if (got < 0) return tl::unexpected(errno);
     for (ssize_t done = 0; done < got;) {
@@ -73,7 +71,7 @@ class Copier {
 
   const int source_;
   const int target_;
-  Method method_;
+  Method method_ = Method::kCopyRange;
   std::unique_ptr<char[]> buffer_;
 };
 
@@ -82,7 +80,7 @@ class Copier {
 Result<CopiedData> copy_data(int source, int target, off_t length) {
   if (length == 0) return CopiedData{};
   if (::ioctl(target, FICLONE, source) == 0) return CopiedData{true};
-  Copier copier(source, target, length <= kSmall ? Method::kReadWrite : Method::kCopyRange);
+  Copier copier(source, target);
   for (off_t at = 0; at < length;) {
     off_t data = ::lseek(source, at, SEEK_DATA);
     if (data < 0 && errno == ENXIO) break;  // only a hole is left

@@ -195,7 +195,11 @@ Result<void> Core::copy_flags(const At& source, const At& target) {
 // chown comes first, because it clears set-id bits and capabilities.
 Result<void> Core::copy_metadata(const NodePtr& node, const struct stat& from, const At& source,
                                  const At& target, CopyData data, bool with_origin) {
-  if (auto r = mutant("copy-up-drops-owner") ? Result<void>() : sys::chown(target, from.st_uid, from.st_gid);
+  auto fresh = sys::stat(target);
+  if (!fresh) return forward(fresh);
+  const bool owned = fresh->st_uid == from.st_uid && fresh->st_gid == from.st_gid;
+  if (auto r = owned || mutant("copy-up-drops-owner") ? Result<void>()
+                                                      : sys::chown(target, from.st_uid, from.st_gid);
       !r) {
     // The id has no place in our user namespace.
     return r.error() == EINVAL ? tl::unexpected(EOVERFLOW) : r;
