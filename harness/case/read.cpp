@@ -186,6 +186,8 @@ Json parse_document(const std::string& text, const std::string& file) {
     if (scan.fit_to_parse) document = Json::parse(text);
   } catch (const Json::parse_error& error) {
     scan.problems = {syntax_problem(text, error)};
+  } catch (const Json::out_of_range& error) {
+    scan.problems = {{.message = std::string("has a number that is too large: ") + error.what()}};
   }
   for (Problem& problem : scan.problems) problem.file = file;
   if (!scan.problems.empty()) throw BadCase(std::move(scan.problems));

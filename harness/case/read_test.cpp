@@ -92,6 +92,7 @@ TEST(ReadCases, RefusesTextThatIsNotJson) {
     EXPECT_NE(problems[0].message.find("is not JSON"), std::string::npos) << problems[0].message;
   }
   EXPECT_EQ(problems_of("{\n\"group\": \"g\",\n oops}").at(0).line, 3);
+  EXPECT_NE(problems_of(R"({"group": 1e999})").at(0).message.find("too large"), std::string::npos);
 }
 
 TEST(ReadCases, RefusesWhatIsNoGroup) {

@@ -131,10 +131,10 @@ class Peer {
  public:
   explicit Peer(userlay::Overlay& overlay) : service_(overlay) {
     fuse_set_log_func([](fuse_log_level, const char*, va_list) {});
-    char name[] = "userlay";
-    char* arguments[] = {name, nullptr};
-    fuse_args args = FUSE_ARGS_INIT(1, arguments);
+    fuse_args args = FUSE_ARGS_INIT(0, nullptr);
+    if (fuse_opt_add_arg(&args, "userlay") != 0) std::abort();
     session_ = fuse_session_new(&args, &userlay::fuse_operations(), sizeof(fuse_lowlevel_ops), &service_);
+    fuse_opt_free_args(&args);
     int ends[2];
     if (!session_ || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
       std::abort();
@@ -146,13 +146,10 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
   // Closes what is open, as the kernel does.
   ~Peer() {
-    for (const auto* all : {&files_, &directories_})
-      for (const uint64_t handle : *all) {
-        fuse_release_in release{};
-        release.fh = handle;
-        exchange(all == &files_ ? FUSE_RELEASE : FUSE_RELEASEDIR, userlay::kRootNode, 0,
-                 {reinterpret_cast<const char*>(&release), sizeof release}, 0);
-      }
+    while (!files_.empty()) release(FUSE_RELEASE, files_.back());
+    while (!directories_.empty()) release(FUSE_RELEASEDIR, directories_.back());
+    // libfuse keeps interrupts of what it does not know, and answers one with each request that comes.
+    for (; interrupts_ > 0; --interrupts_) exchange(FUSE_STATFS, userlay::kRootNode, 0, "", 0);
     exchange(FUSE_DESTROY, 0, 0, "", 0);
     fuse_session_destroy(session_);
     std::free(buffer_.mem);
@@ -212,6 +209,12 @@ class Peer {
     }
   }
 
+  void release(uint32_t opcode, uint64_t handle) {
+    fuse_release_in arguments{};
+    arguments.fh = handle;
+    exchange(opcode, userlay::kRootNode, 0, {reinterpret_cast<const char*>(&arguments), sizeof arguments}, 0);
+  }
+
   void exchange(uint32_t opcode, uint64_t node, uint32_t user, std::string_view body, int lie) {
     fuse_in_header header{};
     header.len = static_cast<uint32_t>(static_cast<int>(sizeof header + body.size()) + lie);
@@ -224,6 +227,7 @@ class Peer {
     whole += body;
     if (::send(end_.get(), whole.data(), whole.size(), 0) != static_cast<ssize_t>(whole.size())) std::abort();
     const bool processed = serve();
+    if (processed && opcode == FUSE_INTERRUPT) ++interrupts_;
     if (processed && (opcode == FUSE_RELEASE || opcode == FUSE_RELEASEDIR)) forget_handle(body);
     const bool silent = opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
                         opcode == FUSE_NOTIFY_REPLY;
@@ -283,6 +287,7 @@ class Peer {
   Fd end_;
   fuse_buf buffer_{};
   uint64_t unique_ = 0;
+  int interrupts_ = 0;
   bool ended_ = false;
   std::vector<uint64_t> files_, directories_;
   char answer_[1 << 17];

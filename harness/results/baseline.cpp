@@ -97,7 +97,7 @@ Baseline read_baseline(const std::filesystem::path& path) {
   Json json;
   try {
     json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
+  } catch (const Json::exception& error) {
     throw BadCase({Problem{file, "", 0, std::string("is not JSON: ") + error.what()}});
   }
   reader.only(json, "", {"subject", "about", "entries"});

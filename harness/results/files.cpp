@@ -200,6 +200,8 @@ Run read_results(const std::filesystem::path& path) {
         static_cast<int>(std::count(
             text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(e.byte, text.size())), '\n'));
     reject(path, "", line, e.what());
+  } catch (const Json::out_of_range& e) {  // a number
+    reject(path, "", 0, e.what());
   }
   return run_from_json(json, Part(path, text));
 }

@@ -112,6 +112,7 @@ TEST_F(Results, ComplaintsNameFilePointerAndLine) {
   EXPECT_EQ(complaint("{\n\"format\": 2}").substr(0, 24), "results.json:2: /format:");
   EXPECT_NE(complaint("{\n\"format\": \n]").find("results.json:3:"), std::string::npos);
   EXPECT_NE(complaint("{}").find("/format"), std::string::npos);
+  EXPECT_NE(complaint("{\"format\": 1e999}").find("number overflow"), std::string::npos);
   auto run = sample();
   write_results(folder_ / "results.json", run);
   std::string text = read("results.json");

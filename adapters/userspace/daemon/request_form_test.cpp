@@ -59,6 +59,7 @@ TEST(RequestForm, RefusesWhatIsNotWhole) {
   EXPECT_FALSE(good(request(FUSE_SYMLINK, "name\0never ends"s)));
   EXPECT_FALSE(good(request(FUSE_RENAME, bytes_of(fuse_rename_in{1}) + "one\0"s)));
   EXPECT_FALSE(good(request(FUSE_TMPFILE, "")));
+  EXPECT_FALSE(good(request(FUSE_NOTIFY_REPLY, bytes_of(fuse_notify_retrieve_in{})))) << "to no question";
 }
 
 TEST(RequestForm, RefusesNamesThatAreWays) {
