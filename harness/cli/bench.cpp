@@ -30,6 +30,11 @@ void add_floor(CLI::App& bench, int& status) {
     fmt::print("bare loop   {:7.1f} us per mkdir, mount, open, write, close, unlink, umount\n", floor.bare);
     fmt::print("ovlcheck    {:7.1f} us per case, judged and reported\n", floor.harness);
     fmt::print("ratio       {:7.2f}   (budget 2.00)\n", floor.ratio());
+    if (floor.scaling() > 0)
+      fmt::print("2 jobs      {:7.1f} us per case, {:.2f} times as many a second (at least 1.80)\n",
+                 floor.two_jobs, floor.scaling());
+    fmt::print("\nof a case, in one process:\n");
+    for (const FloorPart& part : floor.parts) fmt::print("  {:9} {:7.1f} us\n", part.name, part.microseconds);
     status = kAsExpected;
   });
 }

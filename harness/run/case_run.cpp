@@ -74,7 +74,9 @@ class CaseRun {
         others_(adapter, c.actors) {}
 
   void run(Observation& seen) {
+    progress_.begin_part(Part::layers);
     layers_.prepare();
+    progress_.begin_part(Part::mount);
     if (case_.mounted) {
       if (auto error = bring_up()) {
         if (error->error == kNotOffered) throw Stop{End::skip, error->message};
@@ -82,6 +84,7 @@ class CaseRun {
         return;
       }
     }
+    progress_.begin_part(Part::steps);
     describe_start(seen);
     uint64_t lowers = layers_.fingerprint_of_lowers();
     for (const auto& step : case_.steps) {
@@ -96,9 +99,12 @@ class CaseRun {
     progress_.begin_step("");
     if (auto restored = backing_.restore(); !restored)
       stop("restore the scratch file system", restored.error());
+    progress_.begin_part(Part::snapshot);
     look(seen);
     if (layers_.fingerprint_of_lowers() != lowers) lowers_changed_ = true;
+    progress_.begin_part(Part::unmount);
     take_down();
+    progress_.end_part();
   }
 
   // After run().

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "harness/ops/fd.h"
@@ -65,6 +66,21 @@ double bare_loop(unsigned rounds) {
   return seconds / rounds * 1e6;
 }
 
+// Microseconds per case, from the first worker's greeting: starting them is not what is measured.
+double pool_time(PoolRequest request, unsigned jobs) {
+  request.jobs = jobs;
+  request.repeat *= jobs;
+  Clock::time_point first;
+  PoolEvents events;
+  events.on_subject = [&](const SubjectInfo&) { first = Clock::now(); };
+  events.on_outcome = [](const Outcome& outcome, const Case&, const std::optional<Observation>&) {
+    if (outcome.verdict != Verdict::pass)
+      throw std::runtime_error("the trivial case does not pass: " + outcome.reason);
+  };
+  if (!run_pool(request, events)) throw std::runtime_error("interrupted");
+  return std::chrono::duration<double>(Clock::now() - first).count() / request.repeat * 1e6;
+}
+
 }  // namespace
 
 Floor measure_floor(const std::string& program, unsigned runs) {
@@ -73,20 +89,15 @@ Floor measure_floor(const std::string& program, unsigned runs) {
   request.subjects = {{"kernel", ""}};
   request.cases = {case_from_json(Json::parse(kTrivialCase), "floor", "")};
   request.repeat = std::max(1u, runs / kTurns);
-  std::vector<double> bare, harness;
+  const bool two = std::thread::hardware_concurrency() > 1;
+  std::vector<double> bare, harness, two_jobs;
   for (int turn = 0; turn < kTurns; ++turn) {
     bare.push_back(bare_loop(request.repeat));
-    Clock::time_point first;  // from the worker's greeting: starting it is not what is measured
-    PoolEvents events;
-    events.on_subject = [&](const SubjectInfo&) { first = Clock::now(); };
-    events.on_outcome = [](const Outcome& outcome, const Case&, const std::optional<Observation>&) {
-      if (outcome.verdict != Verdict::pass)
-        throw std::runtime_error("the trivial case does not pass: " + outcome.reason);
-    };
-    if (!run_pool(request, events)) throw std::runtime_error("interrupted");
-    harness.push_back(std::chrono::duration<double>(Clock::now() - first).count() / request.repeat * 1e6);
+    harness.push_back(pool_time(request, 1));
+    if (two) two_jobs.push_back(pool_time(request, 2));
   }
-  return {median(bare), median(harness)};
+  return {median(bare), median(harness), measure_floor_parts(request.cases.front(), request.repeat),
+          two ? median(two_jobs) : 0};
 }
 
 }  // namespace ovlcheck

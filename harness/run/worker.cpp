@@ -30,9 +30,6 @@
 namespace ovlcheck {
 namespace {
 
-constexpr int kRenewEvery =
-    128;  // cases per scratch tmpfs: few enough to stay small, many enough to cost nothing
-
 // Lines to and from the parent. Standard output is moved away, so that nothing a subject prints gets in
 // between. Answers are written several at a time: waking the parent costs as much as a case.
 class Channel {

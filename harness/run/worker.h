@@ -20,6 +20,9 @@ namespace ovlcheck {
 // Requests that a worker with `staged` has in hand, and stages together.
 constexpr size_t kStagedTogether = 256;
 
+inline constexpr int kRenewEvery =
+    128;  // cases per scratch tmpfs: few enough to stay small, many enough to cost nothing
+
 // A mount that somebody else made over staged layers (`ovlcheck stage`): run there, mount nothing.
 struct AttachRequest {
   std::string merged, upper;
@@ -33,7 +36,7 @@ struct WorkerOptions {
   double step_timeout = 10;  // seconds
   bool staged = false;       // one mount for all cases at hand that need none of their own
   std::optional<AttachRequest> attach;
-  bool faults = false;  // refuse memory to every system call until it gets through (harness/ops/faults.h)
+  bool faults = false;   // refuse memory to every system call until it gets through (harness/ops/faults.h)
   std::string exchange;  // a subject that mounts the layers afterwards and must show the same; "" none
 };
 
