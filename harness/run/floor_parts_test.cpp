@@ -12,7 +12,7 @@ namespace {
 TEST(FloorParts, TellEveryPartOfACase) {
   const Case c =
       case_from_json(Json::parse(R"({"id": "one", "title": "Make a directory", "clauses": ["READ-1"],
-                      "steps": [{"mkdir": "d"}], "after": {"merged": {"d": {}}}})"),
+                      "steps": [{"mkdir": "d"}], "after": {"merged": {"d/": {}}}})"),
                      "floor", "");
   std::vector<FloorPart> parts;
   try {
